@@ -1,0 +1,163 @@
+//! A client (application): its settings as sent, its metadata, its secret.
+
+use super::json::{self, Builder, Object};
+use super::time::Version;
+use std::fmt;
+
+/// A client secret, readable or only comparable.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// As made; can be shown again.
+    Plain(String),
+    /// SHA-256 of the secret in lower-case hex; can only be compared.
+    Hashed(String),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Secret {
+    /// Whether `given` is this secret; takes the same time whatever they share.
+    pub fn matches(&self, given: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        match self {
+            Self::Plain(secret) => {
+                sha256_hex(secret).as_bytes().ct_eq(sha256_hex(given).as_bytes()).into()
+            }
+            Self::Hashed(hash) => hash.as_bytes().ct_eq(sha256_hex(given).as_bytes()).into(),
+        }
+    }
+
+    /// The same secret, no longer readable.
+    #[must_use]
+    pub fn hashed(&self) -> Self {
+        match self {
+            Self::Plain(secret) => Self::Hashed(sha256_hex(secret)),
+            Self::Hashed(_) => self.clone(),
+        }
+    }
+}
+
+/// SHA-256 of a text, in lower-case hex.
+pub fn sha256_hex(text: &str) -> String {
+    use fmt::Write;
+    use sha2::Digest;
+    sha2::Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("writing to a string cannot fail");
+        out
+    })
+}
+
+/// A whole client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Unique in the tenant.
+    pub id: String,
+    /// The tenant's version of the client's last change.
+    pub version: Version,
+    /// Every public setting but the id, verbatim.
+    pub settings: Object,
+    /// The metadata bag.
+    pub client_metadata: Option<Object>,
+    /// The secret; public clients have one too, as Auth0 gives them.
+    pub secret: Option<Secret>,
+    /// Whether this is the tenant's hidden "All Applications" client.
+    pub is_global: bool,
+}
+
+impl Client {
+    /// The client as v2 shows it to a caller who may read secrets, or without them.
+    pub fn to_json(&self, tenant: &str, with_secrets: bool) -> String {
+        let mut out = Builder::with_capacity(self.settings.as_json().len() + 256);
+        out.string("tenant", tenant).flag("global", Some(self.is_global)).string("client_id", &self.id);
+        if let (true, Some(Secret::Plain(secret))) = (with_secrets, &self.secret) {
+            out.string("client_secret", secret);
+        }
+        for (key, value) in self.settings.members() {
+            out.member(key, value);
+        }
+        if let Some(bag) = &self.client_metadata {
+            out.raw("client_metadata", bag.as_json());
+        }
+        out.finish()
+    }
+
+    /// Whether the client may use this grant type.
+    pub fn allows_grant(&self, grant_type: &str) -> bool {
+        self.settings.get_strings("grant_types").is_some_and(|types| types.iter().any(|t| t == grant_type))
+    }
+
+    /// The client's name.
+    pub fn name(&self) -> String {
+        self.settings.get_str("name").unwrap_or_default().into_owned()
+    }
+}
+
+/// What a client has when its maker says nothing (CONTRACT.md §4.1), as members in order.
+pub fn defaults() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("is_token_endpoint_ip_header_trusted", "false"),
+        ("name", "\"\""),
+        ("is_first_party", "true"),
+        ("oidc_conformant", "false"),
+        ("sso_disabled", "false"),
+        ("cross_origin_auth", "false"),
+        ("cross_origin_authentication", "false"),
+        (
+            "refresh_token",
+            concat!(
+                r#"{"rotation_type":"non-rotating","expiration_type":"non-expiring","leeway":0,"#,
+                r#""token_lifetime":2592000,"idle_token_lifetime":1296000,"infinite_token_lifetime":true,"#,
+                r#""infinite_idle_token_lifetime":true}"#
+            ),
+        ),
+        ("callback_url_template", "false"),
+        ("jwt_configuration", r#"{"lifetime_in_seconds":36000,"secret_encoded":false}"#),
+        ("grant_types", r#"["authorization_code","implicit","refresh_token","client_credentials"]"#),
+        ("custom_login_page_on", "true"),
+    ]
+}
+
+/// The settings of a new client: the defaults, with what was sent in their place or behind them.
+pub fn settings_of(sent: &Object) -> Object {
+    let mut out = Builder::new();
+    let known = defaults();
+    for (key, default) in &known {
+        out.raw(key, sent.get(key).unwrap_or(default));
+    }
+    for (key, value) in sent.members() {
+        let name = json::unquote(key);
+        if value != "null" && !known.iter().any(|(known, _)| *known == name) {
+            out.member(key, value);
+        }
+    }
+    out.object()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_compared_and_never_shown() {
+        let secret = Secret::Plain("s3cret".to_owned());
+        for secret in [secret.clone(), secret.hashed()] {
+            assert!(secret.matches("s3cret"));
+            assert!(!secret.matches("s3creT") && !secret.matches(""));
+            assert_eq!(format!("{secret:?}"), "***");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_stands_in_place_of_the_default() {
+        let sent = Object::parse(r#"{"callbacks":[],"name":"Shop","jwt_configuration":{"alg":"RS256"}}"#, 8).unwrap();
+        let settings = settings_of(&sent);
+        assert_eq!(settings.get("name"), Some("\"Shop\""));
+        assert_eq!(settings.get("jwt_configuration"), Some(r#"{"alg":"RS256"}"#));
+        assert_eq!(settings.get("callbacks"), Some("[]"));
+        assert!(settings.contains("grant_types"));
+    }
+}

@@ -1,0 +1,260 @@
+//! What is asked of a tenant. Endpoints of every dialect end in one of these.
+
+use super::entries::Entry;
+use super::json::Object;
+use super::resource::{Resource, ResourceKind};
+use super::user::{Profile, UserId};
+
+/// What a patch says about one attribute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Field<T> {
+    /// Nothing: it stays.
+    #[default]
+    Keep,
+    /// It goes.
+    Unset,
+    /// It becomes this.
+    Set(T),
+}
+
+impl<T> Field<T> {
+    /// Whether the patch speaks of the attribute at all.
+    pub const fn is_given(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
+
+    /// Puts what the patch says into `slot`.
+    pub fn apply(self, slot: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Unset => *slot = None,
+            Self::Set(value) => *slot = Some(value),
+        }
+    }
+}
+
+/// A user to be made.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The id without its provider prefix: the caller's, or 24 random hex characters.
+    pub account: String,
+    /// Name of the connection.
+    pub connection: String,
+    /// Root attributes as sent; defaults are filled in by the rules.
+    pub profile: Profile,
+    /// The metadata a user may change.
+    pub user_metadata: Option<Object>,
+    /// The metadata only applications may change.
+    pub app_metadata: Option<Object>,
+    /// The stored form of the password.
+    pub password: Option<String>,
+    /// Host of the default picture: bulk imports show another one (CONTRACT.md §2.1).
+    pub picture_host: &'static str,
+}
+
+/// The host of default pictures of users made one by one.
+pub const PICTURE_HOST: &str = "s.gravatar.com";
+
+/// Changes to a user. What is not named stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserPatch {
+    /// The connection the caller means.
+    pub connection: Option<String>,
+    /// E-mail address.
+    pub email: Field<String>,
+    /// Whether it is verified.
+    pub email_verified: Field<bool>,
+    /// Login name.
+    pub username: Field<String>,
+    /// Phone number.
+    pub phone_number: Field<String>,
+    /// Whether it is verified.
+    pub phone_verified: Field<bool>,
+    /// Full name.
+    pub name: Field<String>,
+    /// Short name.
+    pub nickname: Field<String>,
+    /// Given name.
+    pub given_name: Field<String>,
+    /// Family name.
+    pub family_name: Field<String>,
+    /// Picture URL.
+    pub picture: Field<String>,
+    /// Whether signing in is refused.
+    pub blocked: Field<bool>,
+    /// The stored form of a new password.
+    pub password: Field<String>,
+    /// Merged into `user_metadata`.
+    pub user_metadata: Option<Object>,
+    /// Merged into `app_metadata`.
+    pub app_metadata: Option<Object>,
+}
+
+impl UserPatch {
+    /// Whether nothing but the named bags is touched.
+    pub fn touches_only(&self, user_metadata: bool, app_metadata: bool) -> bool {
+        let roots = self.email.is_given()
+            || self.email_verified.is_given()
+            || self.username.is_given()
+            || self.phone_number.is_given()
+            || self.phone_verified.is_given()
+            || self.name.is_given()
+            || self.nickname.is_given()
+            || self.given_name.is_given()
+            || self.family_name.is_given()
+            || self.picture.is_given()
+            || self.blocked.is_given()
+            || self.password.is_given();
+        !roots && (user_metadata || self.user_metadata.is_none()) && (app_metadata || self.app_metadata.is_none())
+    }
+}
+
+/// What an identity provider said at a sign-in.
+#[derive(Clone, Debug)]
+pub struct ProviderSignIn {
+    /// Name of the connection.
+    pub connection: String,
+    /// The account's id at the provider.
+    pub account: String,
+    /// Root attributes the provider gave, verbatim.
+    pub attributes: Object,
+    /// Address the user came from.
+    pub ip: Option<String>,
+}
+
+/// A client to be made.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    /// Its id.
+    pub id: String,
+    /// Its secret, readable.
+    pub secret: String,
+    /// Its settings as sent.
+    pub settings: Object,
+    /// Its metadata as sent.
+    pub client_metadata: Option<Object>,
+    /// Whether it is the tenant's global client.
+    pub is_global: bool,
+}
+
+/// Changes to a client. What is not named stays.
+#[derive(Clone, Debug, Default)]
+pub struct ClientPatch {
+    /// Settings that are replaced one by one; `null` unsets one.
+    pub settings: Option<Object>,
+    /// Merged into `client_metadata`.
+    pub client_metadata: Option<Object>,
+    /// A new secret.
+    pub secret: Option<String>,
+}
+
+/// One thing asked of a tenant.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Make a user.
+    CreateUser(Box<NewUser>),
+    /// Change a user's attributes, merge into its bags.
+    UpdateUser {
+        /// Who.
+        id: UserId,
+        /// What.
+        patch: Box<UserPatch>,
+    },
+    /// Remove a user; no change when there is none.
+    DeleteUser {
+        /// Who.
+        id: UserId,
+    },
+    /// Put a whole new `app_metadata` in place (v1 `PUT`).
+    ReplaceAppMetadata {
+        /// Who.
+        id: UserId,
+        /// The new bag.
+        metadata: Object,
+    },
+    /// Put one key/value entry in place.
+    SetEntry {
+        /// Who.
+        id: UserId,
+        /// The entry.
+        entry: Entry,
+    },
+    /// Put all key/value entries in place.
+    ReplaceEntries {
+        /// Who.
+        id: UserId,
+        /// The entries; of several with one key the last counts.
+        entries: Vec<Entry>,
+    },
+    /// Remove one key/value entry; no change when there is none.
+    RemoveEntry {
+        /// Who.
+        id: UserId,
+        /// Its key.
+        key: String,
+    },
+    /// Count a sign-in with a password.
+    SignIn {
+        /// Who.
+        id: UserId,
+        /// From where.
+        ip: Option<String>,
+    },
+    /// Make or refresh a user from what an identity provider said.
+    ProviderSignIn(Box<ProviderSignIn>),
+    /// Make one account a secondary identity of another.
+    LinkIdentity {
+        /// Who keeps their profile.
+        primary: UserId,
+        /// Whose profile becomes an identity.
+        secondary: UserId,
+    },
+    /// Make a secondary identity an account of its own again.
+    UnlinkIdentity {
+        /// Whose identity.
+        primary: UserId,
+        /// The identity's provider.
+        provider: String,
+        /// The identity's account id, without prefix.
+        account: String,
+    },
+    /// Make a client.
+    CreateClient(Box<NewClient>),
+    /// Change a client's settings, merge into its metadata.
+    UpdateClient {
+        /// Which.
+        id: String,
+        /// What.
+        patch: Box<ClientPatch>,
+    },
+    /// Give a client a new secret.
+    RotateSecret {
+        /// Which.
+        id: String,
+        /// The new secret.
+        secret: String,
+    },
+    /// Remove a client and its grants; no change when there is none.
+    DeleteClient {
+        /// Which.
+        id: String,
+    },
+    /// Make a resource; its id and name must be free.
+    CreateResource(Box<Resource>),
+    /// Replace members of a resource one by one; `null` removes one.
+    UpdateResource {
+        /// Its kind.
+        kind: ResourceKind,
+        /// Which.
+        id: String,
+        /// The members.
+        patch: Object,
+    },
+    /// Remove a resource; no change when there is none.
+    DeleteResource {
+        /// Its kind.
+        kind: ResourceKind,
+        /// Which.
+        id: String,
+    },
+}

@@ -1,0 +1,23 @@
+//! What users, clients and their metadata are, and what a change does to them.
+//!
+//! Everything here is pure: no disk, clock, network or chance. Time, identifiers
+//! and randomness come in as arguments, so a test names the instant it wants and a
+//! replay gives the same answer twice. [`decide::decide`] works a command out into
+//! a change and never mutates; applying a change never refuses.
+
+pub mod change;
+pub mod client;
+pub mod command;
+pub mod decide;
+pub mod document;
+pub mod effective;
+pub mod entries;
+pub mod json;
+pub mod metadata;
+pub mod password;
+pub mod permit;
+pub mod policy;
+pub mod resource;
+pub mod scope;
+pub mod time;
+pub mod user;

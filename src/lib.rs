@@ -1,0 +1,8 @@
+//! Dossier: a self-hosted, multi-tenant user profile and metadata service.
+//!
+//! The floors, ground floor first; a floor uses those before it and never one after:
+//! `domain`, `journal`, `store`, `tenant`, `http`, `app`, with `config` and `cli` beside them.
+//! See `src/ARCHITECTURE.md`.
+
+pub mod domain;
+pub mod store;
