@@ -1,0 +1,310 @@
+//! A tenant's actor: takes one message after the other, does no I/O, waits for nothing.
+
+use super::catalog::{Catalog, StateView};
+use super::handle::{Answer, TenantError};
+use super::overlay::{Ahead, Overlay};
+use crate::domain::change::{Change, Provenance};
+use crate::domain::command::Command;
+use crate::domain::decide::{LoginKey, Moment, Rejection, decide};
+use crate::domain::document::Document;
+use crate::domain::permit::Permitted;
+use crate::domain::policy::Rules;
+use crate::domain::time::{Timestamp, Version};
+use crate::journal::{AppendError, Failure, Journal, Lsn, Progress};
+use crate::store::format::{self, TenantUid};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// What bounds a tenant's actor.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Messages that may wait for it.
+    pub mailbox: usize,
+    /// How long a caller waits for an answer.
+    pub reply_timeout: Duration,
+}
+
+/// Where the answer to a write goes.
+type Reply = oneshot::Sender<Result<Answer, TenantError>>;
+
+/// A write to be decided in this turn.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Write {
+    pub(super) command: Permitted<Command>,
+    pub(super) provenance: Provenance,
+    pub(super) now: Timestamp,
+    pub(super) reply: Reply,
+}
+
+/// Asks for the whole tenant at this turn.
+#[derive(Debug, Message)]
+#[rtype(result = "StateView")]
+pub(super) struct TakeView;
+
+/// Asks for the users with a login value, at this turn.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Document>")]
+pub(super) struct FindUsers {
+    pub(super) key: LoginKey,
+    pub(super) value: String,
+}
+
+/// Changes the tenant's limits and habits.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct SetRules(pub(super) Arc<Rules>);
+
+/// Asks the actor to end once nothing is held any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Retire;
+
+/// An answer that waits until a place in the journal is durable.
+#[derive(Debug)]
+struct Pending {
+    lsn: Lsn,
+    change: Option<Arc<Change>>,
+    answer: Result<Answer, TenantError>,
+    reply: Reply,
+}
+
+/// The actor of one tenant.
+#[derive(Debug)]
+pub(super) struct Tenant {
+    uid: TenantUid,
+    catalog: Catalog,
+    overlay: Overlay,
+    pending: VecDeque<Pending>,
+    /// The version of the last change decided, held or not.
+    head: Version,
+    generation: u32,
+    rules: Arc<Rules>,
+    journal: Arc<dyn Journal>,
+    progress: watch::Receiver<Progress>,
+    is_watching: bool,
+    is_retired: bool,
+    mailbox: usize,
+}
+
+impl Tenant {
+    pub(super) fn new(
+        uid: TenantUid,
+        catalog: Catalog,
+        rules: Arc<Rules>,
+        journal: Arc<dyn Journal>,
+        limits: Limits,
+    ) -> Self {
+        let progress = journal.progress();
+        let generation = progress.borrow().generation;
+        Self {
+            uid,
+            head: catalog.published().version(),
+            catalog,
+            overlay: Overlay::default(),
+            pending: VecDeque::new(),
+            generation,
+            rules,
+            journal,
+            progress,
+            is_watching: false,
+            is_retired: false,
+            mailbox: limits.mailbox,
+        }
+    }
+
+    /// Decides a command and holds its change; what leans on something held is answered with it.
+    fn write(&mut self, write: Write) {
+        let Write { command, provenance, now, reply } = write;
+        if self.is_retired {
+            return answer(reply, Err(TenantError::Gone));
+        }
+        match self.take(command.into_inner(), provenance, now) {
+            Ok((lsn, change)) => {
+                let answer = Ok(Answer { version: change.version, change: Some(change.clone()) });
+                self.pending.push_back(Pending { lsn, change: Some(change), answer, reply });
+            }
+            Err(Refused::Now(error)) => answer(reply, Err(error)),
+            Err(Refused::WithHeld(outcome)) => match self.pending.back().map(|last| last.lsn) {
+                Some(lsn) => self.pending.push_back(Pending { lsn, change: None, answer: outcome, reply }),
+                None => answer(reply, outcome),
+            },
+        }
+    }
+
+    fn take(
+        &mut self,
+        command: Command,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<(Lsn, Arc<Change>), Refused> {
+        let version = self.head.next();
+        let view = Ahead { catalog: &self.catalog, overlay: &self.overlay };
+        let moment = Moment { rules: &self.rules, version, now };
+        // Deciding only reads, so a panic in it leaves the tenant as it was.
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(&view, moment, command))).map_err(|_| {
+            log::error!(tenant:% = self.uid, version:% = version; "deciding a command panicked, it was refused");
+            Refused::Now(TenantError::Broken)
+        })?;
+        let outcomes = decided.map_err(|rejection: Rejection| Refused::WithHeld(Err(rejection.into())))?;
+        if outcomes.is_empty() {
+            return Err(Refused::WithHeld(Ok(Answer { version: self.head, change: None })));
+        }
+        let change = Arc::new(Change { version, at: now, provenance, outcomes });
+        let record = format::encode_change(self.uid, &change);
+        let lsn = self.journal.append(self.generation, record).map_err(|error| Refused::Now(error.into()))?;
+        self.overlay.hold(&change);
+        self.head = version;
+        Ok((lsn, change))
+    }
+
+    /// Publishes what became durable and answers it, in journal order.
+    fn settle(&mut self) {
+        let progress = self.progress.borrow_and_update().clone();
+        while let Some(outcome) = self.pending.front().and_then(|first| progress.outcome(first.lsn)) {
+            match outcome {
+                Ok(()) => self.publish_first(),
+                Err(failure) => {
+                    self.let_go(failure);
+                    break;
+                }
+            }
+        }
+        self.generation = progress.generation;
+    }
+
+    fn publish_first(&mut self) {
+        let Some(first) = self.pending.pop_front() else { return };
+        if let Some(change) = &first.change {
+            self.catalog.apply(first.lsn, change);
+            self.overlay.release(change);
+        }
+        answer(first.reply, first.answer);
+    }
+
+    /// A record failed, and with it everything decided on top of it.
+    fn let_go(&mut self, failure: Failure) {
+        log::error!(tenant:% = self.uid, writes = self.pending.len(), failure:% = failure; "writes were not made durable");
+        for pending in self.pending.drain(..) {
+            answer(pending.reply, Err(failure.into()));
+        }
+        self.overlay = Overlay::default();
+        self.head = self.catalog.published().version();
+    }
+
+    /// Waits, outside of any turn, until the first of the pending is decided one way or the other.
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        let Some(lsn) = self.pending.front().map(|first| first.lsn) else {
+            if self.is_retired {
+                actix::ActorContext::stop(ctx);
+            }
+            return;
+        };
+        if self.is_watching {
+            return;
+        }
+        self.is_watching = true;
+        let mut progress = self.progress.clone();
+        let settled = async move {
+            // The sender lives as long as the journal this actor holds.
+            let _closed = progress.wait_for(|progress| progress.outcome(lsn).is_some()).await.is_err();
+        };
+        let then = settled.into_actor(self).map(|(), tenant, ctx| {
+            tenant.is_watching = false;
+            tenant.settle();
+            tenant.watch(ctx);
+        });
+        ctx.spawn(then);
+    }
+}
+
+/// Why a command has no change: told at once, or with what it leaned on.
+enum Refused {
+    Now(TenantError),
+    WithHeld(Result<Answer, TenantError>),
+}
+
+fn answer(reply: Reply, outcome: Result<Answer, TenantError>) {
+    // A caller that went away needs no answer.
+    let _gone = reply.send(outcome).is_err();
+}
+
+impl From<AppendError> for TenantError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Busy | AppendError::Stale { .. } => Self::Busy,
+            AppendError::Full => Self::DiskFull,
+            AppendError::Poisoned | AppendError::Closed => Self::Poisoned,
+            AppendError::TooLarge { actual_bytes, limit_bytes } => Self::TooLarge { actual_bytes, limit_bytes },
+        }
+    }
+}
+
+impl From<Failure> for TenantError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Full => Self::DiskFull,
+            Failure::Poisoned => Self::Unknown,
+        }
+    }
+}
+
+impl Actor for Tenant {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.mailbox);
+    }
+}
+
+impl Handler<Write> for Tenant {
+    type Result = ();
+
+    fn handle(&mut self, write: Write, ctx: &mut Self::Context) {
+        if self.progress.has_changed().unwrap_or(false) {
+            self.settle();
+        }
+        self.write(write);
+        self.watch(ctx);
+    }
+}
+
+impl Handler<TakeView> for Tenant {
+    type Result = actix::MessageResult<TakeView>;
+
+    fn handle(&mut self, _: TakeView, _: &mut Self::Context) -> Self::Result {
+        self.settle();
+        actix::MessageResult(self.catalog.view())
+    }
+}
+
+impl Handler<FindUsers> for Tenant {
+    type Result = Vec<Document>;
+
+    fn handle(&mut self, find: FindUsers, _: &mut Self::Context) -> Vec<Document> {
+        self.settle();
+        self.catalog.users_with(find.key, &find.value)
+    }
+}
+
+impl Handler<SetRules> for Tenant {
+    type Result = ();
+
+    fn handle(&mut self, rules: SetRules, _: &mut Self::Context) {
+        self.rules = rules.0;
+    }
+}
+
+impl Handler<Retire> for Tenant {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        self.is_retired = true;
+        self.settle();
+        self.watch(ctx);
+    }
+}

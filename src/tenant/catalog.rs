@@ -1,0 +1,323 @@
+//! The tenant's users in their order, and the ways to find them.
+//!
+//! Slots are handed out in the order of creation and never reused. They lie in
+//! chunks behind shared pointers, so a view of the whole tenant costs one pointer for
+//! 1,024 users and stays as it is while the actor goes on: snapshots, lists and
+//! exports take such a view in one turn and read it elsewhere.
+
+use super::published::{Published, Slot};
+use crate::domain::change::{Change, Outcome};
+use crate::domain::client::Client;
+use crate::domain::decide::LoginKey;
+use crate::domain::document::Document;
+use crate::domain::json::{self, Members};
+use crate::domain::resource::Resource;
+use crate::domain::time::Version;
+use crate::journal::Lsn;
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+/// Users in one chunk.
+const CHUNK: usize = 1024;
+
+type Chunk = Vec<Option<Document>>;
+
+/// The durable state of one tenant as its actor holds it.
+#[derive(Debug)]
+pub struct Catalog {
+    published: Arc<Published>,
+    chunks: Vec<Arc<Chunk>>,
+    next: Slot,
+    logins: [HashTable<Slot>; 3],
+    hasher: RandomState,
+    /// The journal position of the last change applied.
+    lsn: Lsn,
+}
+
+/// A tenant at one version, to be read outside its actor.
+#[derive(Clone, Debug)]
+pub struct StateView {
+    /// The version it shows.
+    pub version: Version,
+    /// The journal position of that version.
+    pub lsn: Lsn,
+    /// How many users it holds.
+    pub user_count: usize,
+    /// Its clients.
+    pub clients: Vec<Arc<Client>>,
+    /// Its resources.
+    pub resources: Vec<Arc<Resource>>,
+    chunks: Vec<Arc<Chunk>>,
+}
+
+impl StateView {
+    /// All users, in the order of creation.
+    pub fn users(&self) -> impl Iterator<Item = &Document> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
+    }
+
+    /// The users in pieces of at most 1,024.
+    pub fn pieces(&self) -> impl Iterator<Item = Vec<Document>> + '_ {
+        self.chunks.iter().map(|chunk| chunk.iter().flatten().cloned().collect())
+    }
+}
+
+/// What a user can be looked up by: e-mail, login name, phone number, in the order of [`LoginKey::ALL`].
+fn login_values(document: &Document) -> [Option<String>; 3] {
+    let mut values = [None, None, None];
+    for (key, raw) in Members::of(document.json()) {
+        let slot = match key {
+            "\"email\"" => values.first_mut(),
+            "\"username\"" => values.get_mut(1),
+            "\"phone_number\"" => values.get_mut(2),
+            _ => None,
+        };
+        if let Some(slot) = slot {
+            *slot = Some(json::unquote(raw).to_lowercase());
+        }
+    }
+    values
+}
+
+fn login_value(document: &Document, key: LoginKey) -> Option<String> {
+    document.attribute(key.attribute()).map(|value| value.to_lowercase())
+}
+
+impl Catalog {
+    /// An empty tenant.
+    pub fn new() -> Self {
+        Self {
+            published: Arc::new(Published::default()),
+            chunks: Vec::new(),
+            next: 0,
+            logins: [HashTable::new(), HashTable::new(), HashTable::new()],
+            hasher: RandomState::new(),
+            lsn: Lsn::ZERO,
+        }
+    }
+
+    /// A tenant as a snapshot shows it.
+    pub fn restored(
+        version: Version,
+        lsn: Lsn,
+        documents: Vec<Document>,
+        clients: Vec<Client>,
+        resources: Vec<Resource>,
+    ) -> Self {
+        let mut catalog = Self::new();
+        documents.into_iter().for_each(|document| catalog.put(document));
+        clients.into_iter().for_each(|client| catalog.published.put_client(Arc::new(client)));
+        resources.into_iter().for_each(|resource| catalog.published.put_resource(Arc::new(resource)));
+        catalog.published.set_version(version);
+        catalog.lsn = lsn;
+        catalog
+    }
+
+    /// What readers see.
+    pub fn published(&self) -> &Arc<Published> {
+        &self.published
+    }
+
+    /// The journal position of the last change applied.
+    pub fn lsn(&self) -> Lsn {
+        self.lsn
+    }
+
+    /// Makes a change so. Never refuses; the version is published last.
+    pub fn apply(&mut self, lsn: Lsn, change: &Change) {
+        for outcome in &change.outcomes {
+            match outcome {
+                Outcome::User(document) => self.put(document.clone()),
+                Outcome::UserGone(id) => self.remove(id.as_str()),
+                Outcome::Client(client) => self.published.put_client(client.clone()),
+                Outcome::ClientGone(id) => self.published.remove_client(id),
+                Outcome::Resource(resource) => self.published.put_resource(resource.clone()),
+                Outcome::ResourceGone(kind, id) => self.published.remove_resource(*kind, id),
+            }
+        }
+        self.lsn = lsn;
+        self.published.set_version(change.version);
+    }
+
+    /// The whole tenant at this moment.
+    pub fn view(&self) -> StateView {
+        StateView {
+            version: self.published.version(),
+            lsn: self.lsn,
+            user_count: self.published.user_count(),
+            clients: self.published.clients(),
+            resources: self.published.all_resources(),
+            chunks: self.chunks.clone(),
+        }
+    }
+
+    /// Every user whose `key` attribute is `value`, whatever its case.
+    pub fn users_with(&self, key: LoginKey, value: &str) -> Vec<Document> {
+        let value = value.to_lowercase();
+        let hash = self.hasher.hash_one(&value);
+        let Some(table) = self.logins.get(index_of(key)) else { return Vec::new() };
+        let mut found: Vec<(Slot, &Document)> = table
+            .iter_hash(hash)
+            .filter_map(|&slot| self.at(slot).map(|document| (slot, document)))
+            .filter(|(_, document)| login_value(document, key).as_ref() == Some(&value))
+            .collect();
+        found.sort_unstable_by_key(|&(slot, _)| slot);
+        found.into_iter().map(|(_, document)| document.clone()).collect()
+    }
+
+    fn at(&self, slot: Slot) -> Option<&Document> {
+        document_at(&self.chunks, slot)
+    }
+
+    fn put(&mut self, document: Document) {
+        let after = login_values(&document);
+        let slot = if let Some(slot) = self.published.slot(document.id()) {
+            let before = self.at(slot).map(login_values).unwrap_or_default();
+            self.forget_logins(slot, &before, Some(&after));
+            if let Some(place) = place_of(&mut self.chunks, slot) {
+                *place = Some(document.clone());
+            }
+            self.learn_logins(slot, &after, Some(&before));
+            slot
+        } else {
+            let slot = self.next;
+            self.next += 1;
+            match self.chunks.last_mut() {
+                Some(chunk) if chunk.len() < CHUNK => Arc::make_mut(chunk).push(Some(document.clone())),
+                Some(_) | None => self.chunks.push(Arc::new(vec![Some(document.clone())])),
+            }
+            self.learn_logins(slot, &after, None);
+            slot
+        };
+        self.published.put_user(document, slot);
+    }
+
+    fn remove(&mut self, id: &str) {
+        let Some(slot) = self.published.slot(id) else { return };
+        let before = self.at(slot).map(login_values).unwrap_or_default();
+        self.forget_logins(slot, &before, None);
+        if let Some(place) = place_of(&mut self.chunks, slot) {
+            *place = None;
+        }
+        self.published.remove_user(id);
+    }
+
+    fn forget_logins(&mut self, slot: Slot, values: &[Option<String>; 3], kept: Option<&[Option<String>; 3]>) {
+        for (at, (table, value)) in self.logins.iter_mut().zip(values).enumerate() {
+            let stays = kept.is_some_and(|kept| kept.get(at) == Some(value));
+            if let (Some(value), false) = (value, stays)
+                && let Ok(entry) = table.find_entry(self.hasher.hash_one(value), |&other| other == slot)
+            {
+                entry.remove();
+            }
+        }
+    }
+
+    fn learn_logins(&mut self, slot: Slot, values: &[Option<String>; 3], known: Option<&[Option<String>; 3]>) {
+        let (chunks, hasher) = (&self.chunks, &self.hasher);
+        for (at, (table, value)) in self.logins.iter_mut().zip(values).enumerate() {
+            let stays = known.is_some_and(|known| known.get(at) == Some(value));
+            if let (Some(value), false) = (value, stays) {
+                table.insert_unique(hasher.hash_one(value), slot, |&other| {
+                    let value = document_at(chunks, other).and_then(|document| login_values(document).into_iter().nth(at));
+                    value.flatten().map_or(0, |value| hasher.hash_one(&value))
+                });
+            }
+        }
+    }
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn index_of(key: LoginKey) -> usize {
+    match key {
+        LoginKey::Email => 0,
+        LoginKey::Username => 1,
+        LoginKey::Phone => 2,
+    }
+}
+
+fn split(slot: Slot) -> (usize, usize) {
+    let slot = usize::try_from(slot).expect("a slot fits the address space");
+    (slot / CHUNK, slot % CHUNK)
+}
+
+fn document_at(chunks: &[Arc<Chunk>], slot: Slot) -> Option<&Document> {
+    let (chunk, at) = split(slot);
+    chunks.get(chunk)?.get(at)?.as_ref()
+}
+
+fn place_of(chunks: &mut [Arc<Chunk>], slot: Slot) -> Option<&mut Option<Document>> {
+    let (chunk, at) = split(slot);
+    Arc::make_mut(chunks.get_mut(chunk)?).get_mut(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::document::tests::jane;
+    use crate::domain::time::Timestamp;
+    use crate::domain::user::{Profile, User, UserId};
+    use proptest::prelude::*;
+
+    fn user(id: u8, email: u8, version: u64) -> Document {
+        Document::of(&User {
+            id: UserId::trusted(&format!("auth0|{id}")),
+            version: Version::new(version),
+            profile: Profile { email: Some(format!("U{email}@Example.com")), ..Profile::default() },
+            ..jane()
+        })
+    }
+
+    fn change(version: u64, outcome: Outcome) -> Change {
+        let at = Timestamp::default();
+        Change { version: Version::new(version), at, provenance: Default::default(), outcomes: vec![outcome] }
+    }
+
+    fn ids(documents: &[Document]) -> Vec<String> {
+        documents.iter().map(|document| document.id().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_view_stays_as_it_was_while_the_tenant_goes_on() {
+        let mut catalog = Catalog::new();
+        catalog.apply(Lsn::new(1), &change(1, Outcome::User(user(1, 1, 1))));
+        let view = catalog.view();
+        catalog.apply(Lsn::new(2), &change(2, Outcome::User(user(1, 2, 2))));
+        catalog.apply(Lsn::new(3), &change(3, Outcome::User(user(2, 2, 3))));
+        assert_eq!(view.users().map(|one| one.version().get()).collect::<Vec<_>>(), [1]);
+        assert_eq!(catalog.view().users().map(|one| one.version().get()).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_equals_a_scan_after_any_history(
+            steps in prop::collection::vec((0_u8..20, prop::option::weighted(0.8, 0_u8..6)), 1..200)
+        ) {
+            let mut catalog = Catalog::new();
+            for (version, (id, email)) in (1_u64..).zip(steps) {
+                let outcome = match email {
+                    Some(email) => Outcome::User(user(id, email, version)),
+                    None => Outcome::UserGone(UserId::trusted(&format!("auth0|{id}"))),
+                };
+                catalog.apply(Lsn::new(version), &change(version, outcome));
+            }
+            let view = catalog.view();
+            prop_assert_eq!(view.users().count(), catalog.published().user_count());
+            for email in 0_u8..6 {
+                let value = format!("u{email}@example.COM");
+                let scanned: Vec<Document> = view
+                    .users()
+                    .filter(|one| one.attribute("email").is_some_and(|own| own.to_lowercase() == value.to_lowercase()))
+                    .cloned()
+                    .collect();
+                prop_assert_eq!(ids(&catalog.users_with(LoginKey::Email, &value)), ids(&scanned));
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The way to one tenant: plain async methods, every wait with a limit.
+
+use super::actor::{FindUsers, Limits, Retire, SetRules, TakeView, Tenant, Write};
+use super::catalog::{Catalog, StateView};
+use super::published::Published;
+use crate::domain::change::{Change, Provenance};
+use crate::domain::command::Command;
+use crate::domain::decide::{LoginKey, Rejection};
+use crate::domain::document::Document;
+use crate::domain::permit::Permitted;
+use crate::domain::policy::Rules;
+use crate::domain::time::{Timestamp, Version};
+use crate::journal::Journal;
+use crate::store::format::TenantUid;
+use actix::dev::{MessageResponse, ToEnvelope};
+use actix::{Actor, Addr, ArbiterHandle, Handler, MailboxError, Message};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::oneshot;
+
+/// What a write did.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The tenant's version after it.
+    pub version: Version,
+    /// The change; none when everything already was as asked.
+    pub change: Option<Arc<Change>>,
+}
+
+/// Why a tenant did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TenantError {
+    /// The rules say no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Too much waits for the tenant or the journal.
+    #[error("too many writes are waiting")]
+    Busy,
+    /// There is no space for the journal; nothing was written.
+    #[error("the disk is full, nothing was written")]
+    DiskFull,
+    /// The journal takes nothing until a restart.
+    #[error("a disk failure stopped writing, nothing was written")]
+    Poisoned,
+    /// A disk failure came between writing and knowing.
+    #[error("a disk failure left the outcome of the write unknown until a restart")]
+    Unknown,
+    /// No answer in time; the write may still happen.
+    #[error("no answer in time, the outcome of the write is unknown")]
+    TimedOut,
+    /// The record would be larger than the journal takes.
+    #[error("the change would take {actual_bytes} bytes, at most {limit_bytes} are allowed")]
+    TooLarge {
+        /// Bytes of the record.
+        actual_bytes: usize,
+        /// Bytes allowed.
+        limit_bytes: usize,
+    },
+    /// The tenant was deleted.
+    #[error("the tenant is gone")]
+    Gone,
+    /// The server met a fault of its own; the tenant is as it was.
+    #[error("an internal fault, nothing was changed")]
+    Broken,
+}
+
+/// The way to one tenant.
+#[derive(Clone, Debug)]
+pub struct TenantHandle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: String,
+    uid: TenantUid,
+    address: Addr<Tenant>,
+    published: Arc<Published>,
+    rules: RwLock<Arc<Rules>>,
+    limits: Limits,
+}
+
+impl TenantHandle {
+    /// Starts the actor of a tenant on an arbiter.
+    pub(super) fn start(
+        id: &str,
+        uid: TenantUid,
+        catalog: Catalog,
+        rules: Arc<Rules>,
+        journal: Arc<dyn Journal>,
+        limits: Limits,
+        arbiter: &ArbiterHandle,
+    ) -> Self {
+        let published = catalog.published().clone();
+        let own_rules = rules.clone();
+        let address =
+            Tenant::start_in_arbiter(arbiter, move |_| Tenant::new(uid, catalog, own_rules, journal, limits));
+        Self(Arc::new(Inner { id: id.to_owned(), uid, address, published, rules: RwLock::new(rules), limits }))
+    }
+
+    /// The tenant's name.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The number of this incarnation of the tenant.
+    pub fn uid(&self) -> TenantUid {
+        self.0.uid
+    }
+
+    /// What readers see: durable, without asking the actor.
+    pub fn published(&self) -> &Arc<Published> {
+        &self.0.published
+    }
+
+    /// The tenant's limits and habits.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.0.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks for a write and answers once it is durable and published.
+    ///
+    /// # Errors
+    /// [`TenantError`]; after [`TenantError::TimedOut`] and [`TenantError::Unknown`] it may have happened.
+    pub async fn write(
+        &self,
+        command: Permitted<Command>,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Answer, TenantError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.address.try_send(Write { command, provenance, now, reply }).map_err(|error| match error {
+            actix::prelude::SendError::Full(_) => TenantError::Busy,
+            actix::prelude::SendError::Closed(_) => TenantError::Gone,
+        })?;
+        match tokio::time::timeout(self.0.limits.reply_timeout, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(TenantError::Gone),
+            Err(_) => Err(TenantError::TimedOut),
+        }
+    }
+
+    /// The whole tenant at one version, with every write acknowledged before the call.
+    ///
+    /// # Errors
+    /// When the actor is too busy or gone.
+    pub async fn view(&self) -> Result<StateView, TenantError> {
+        self.ask(TakeView).await
+    }
+
+    /// Every user whose `key` attribute is `value`, whatever its case.
+    ///
+    /// # Errors
+    /// When the actor is too busy or gone.
+    pub async fn users_with(&self, key: LoginKey, value: &str) -> Result<Vec<Document>, TenantError> {
+        self.ask(FindUsers { key, value: value.to_owned() }).await
+    }
+
+    /// Changes the tenant's limits and habits for all later commands.
+    ///
+    /// # Errors
+    /// When the actor is too busy or gone.
+    pub async fn set_rules(&self, rules: Arc<Rules>) -> Result<(), TenantError> {
+        self.ask(SetRules(rules.clone())).await?;
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        Ok(())
+    }
+
+    /// Lets the actor end once what it holds is durable; later writes answer [`TenantError::Gone`].
+    pub(super) async fn retire(&self) {
+        if let Err(error) = self.ask(Retire).await {
+            log::warn!(tenant = self.0.id, error:% = error; "the actor of a deleted tenant did not answer");
+        }
+    }
+
+    async fn ask<M>(&self, message: M) -> Result<M::Result, TenantError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Tenant: Handler<M>,
+        <Tenant as Actor>::Context: ToEnvelope<Tenant, M>,
+        <Tenant as Handler<M>>::Result: MessageResponse<Tenant, M>,
+    {
+        self.0.address.send(message).timeout(self.0.limits.reply_timeout).await.map_err(|error| match error {
+            MailboxError::Timeout => TenantError::Busy,
+            MailboxError::Closed => TenantError::Gone,
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! One actor for each tenant, and the way to them.
+//!
+//! An actor is the only writer of its tenant. It decides on what is *held* (appended,
+//! not yet durable) over what is *published*; readers see the published only. What
+//! became durable is published in journal order and only then answered, so a reader
+//! needs no wait, finds every acknowledged write, and is never told of something a
+//! crash could take back. Messages are private to this floor: everyone else has a
+//! [`TenantHandle`].
+
+mod actor;
+mod catalog;
+mod directory;
+mod handle;
+mod overlay;
+mod published;
+
+pub use actor::Limits;
+pub use catalog::{Catalog, StateView};
+pub use directory::{
+    DEFAULT_TENANT, Directory, DirectoryError, Seeds, TenantDefinition, by_server, host_name, seed, server_provenance,
+};
+pub use handle::{Answer, TenantError, TenantHandle};
+pub use published::Published;
