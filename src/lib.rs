@@ -4,7 +4,10 @@
 //! `domain`, `journal`, `store`, `tenant`, `http`, `app`, with `config` and `cli` beside them.
 //! See `src/ARCHITECTURE.md`.
 
+pub mod app;
+pub mod config;
 pub mod domain;
-pub mod store;
+pub mod http;
 pub mod journal;
+pub mod store;
 pub mod tenant;

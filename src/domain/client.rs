@@ -72,7 +72,9 @@ impl Client {
     /// The client as v2 shows it to a caller who may read secrets, or without them.
     pub fn to_json(&self, tenant: &str, with_secrets: bool) -> String {
         let mut out = Builder::with_capacity(self.settings.as_json().len() + 256);
-        out.string("tenant", tenant).flag("global", Some(self.is_global)).string("client_id", &self.id);
+        out.string("tenant", tenant)
+            .flag("global", Some(self.is_global))
+            .string("client_id", &self.id);
         if let (true, Some(Secret::Plain(secret))) = (with_secrets, &self.secret) {
             out.string("client_secret", secret);
         }
@@ -87,7 +89,9 @@ impl Client {
 
     /// Whether the client may use this grant type.
     pub fn allows_grant(&self, grant_type: &str) -> bool {
-        self.settings.get_strings("grant_types").is_some_and(|types| types.iter().any(|t| t == grant_type))
+        self.settings
+            .get_strings("grant_types")
+            .is_some_and(|types| types.iter().any(|t| t == grant_type))
     }
 
     /// The client's name.
@@ -116,7 +120,10 @@ pub fn defaults() -> Vec<(&'static str, &'static str)> {
         ),
         ("callback_url_template", "false"),
         ("jwt_configuration", r#"{"lifetime_in_seconds":36000,"secret_encoded":false}"#),
-        ("grant_types", r#"["authorization_code","implicit","refresh_token","client_credentials"]"#),
+        (
+            "grant_types",
+            r#"["authorization_code","implicit","refresh_token","client_credentials"]"#,
+        ),
         ("custom_login_page_on", "true"),
     ]
 }
@@ -153,7 +160,11 @@ mod tests {
 
     #[test]
     fn what_was_sent_stands_in_place_of_the_default() {
-        let sent = Object::parse(r#"{"callbacks":[],"name":"Shop","jwt_configuration":{"alg":"RS256"}}"#, 8).unwrap();
+        let sent = Object::parse(
+            r#"{"callbacks":[],"name":"Shop","jwt_configuration":{"alg":"RS256"}}"#,
+            8,
+        )
+        .unwrap();
         let settings = settings_of(&sent);
         assert_eq!(settings.get("name"), Some("\"Shop\""));
         assert_eq!(settings.get("jwt_configuration"), Some(r#"{"alg":"RS256"}"#));

@@ -105,7 +105,9 @@ impl UserPatch {
             || self.picture.is_given()
             || self.blocked.is_given()
             || self.password.is_given();
-        !roots && (user_metadata || self.user_metadata.is_none()) && (app_metadata || self.app_metadata.is_none())
+        !roots
+            && (user_metadata || self.user_metadata.is_none())
+            && (app_metadata || self.app_metadata.is_none())
     }
 }
 

@@ -84,7 +84,8 @@ impl Document {
 
     /// Puts a document together from its parts, in one allocation.
     pub fn assemble(parts: &Parts<'_>) -> Self {
-        let mut buffer = Vec::with_capacity(HEADER + parts.id.len() + parts.json.len() + parts.private.len());
+        let mut buffer =
+            Vec::with_capacity(HEADER + parts.id.len() + parts.json.len() + parts.private.len());
         buffer.extend_from_slice(&parts.version.get().to_le_bytes());
         buffer.extend_from_slice(&parts.created_at.millis().to_le_bytes());
         buffer.extend_from_slice(&parts.updated_at.millis().to_le_bytes());
@@ -362,9 +363,27 @@ fn read_profile(text: &str) -> (Profile, Object, Vec<Identity>) {
 
 /// Root members a provider's own attributes may not take, since Dossier says them itself.
 pub const KNOWN_MEMBERS: [&str; 21] = [
-    "created_at", "updated_at", "user_id", "user_metadata", "app_metadata", "identities", "email", "email_verified",
-    "username", "phone_number", "phone_verified", "name", "nickname", "given_name", "family_name", "picture",
-    "blocked", "last_login", "last_ip", "logins_count", "last_password_reset",
+    "created_at",
+    "updated_at",
+    "user_id",
+    "user_metadata",
+    "app_metadata",
+    "identities",
+    "email",
+    "email_verified",
+    "username",
+    "phone_number",
+    "phone_verified",
+    "name",
+    "nickname",
+    "given_name",
+    "family_name",
+    "picture",
+    "blocked",
+    "last_login",
+    "last_ip",
+    "logins_count",
+    "last_password_reset",
 ];
 
 /// Documents are found by their id.
@@ -391,7 +410,10 @@ impl Eq for Document {}
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document").field("id", &self.id()).field("version", &self.version()).finish_non_exhaustive()
+        f.debug_struct("Document")
+            .field("id", &self.id())
+            .field("version", &self.version())
+            .finish_non_exhaustive()
     }
 }
 
@@ -423,9 +445,15 @@ pub(crate) mod tests {
                 is_social: true,
                 profile_data: Some(Object::parse(r#"{"email":"j@x.y"}"#, 8).unwrap()),
             }],
-            user_metadata: Some(Object::parse(r#"{"id":9007199254740993,"s":"\u00e9"}"#, 8).unwrap()),
+            user_metadata: Some(
+                Object::parse(r#"{"id":9007199254740993,"s":"\u00e9"}"#, 8).unwrap(),
+            ),
             app_metadata: Some(Object::parse(r#"{"plan":"full"}"#, 8).unwrap()),
-            entries: vec![Entry { key: "theme".to_owned(), value: "Dark".to_owned(), profile_claim: true }],
+            entries: vec![Entry {
+                key: "theme".to_owned(),
+                value: "Dark".to_owned(),
+                profile_claim: true,
+            }],
             password: Some("$argon2id$x".to_owned()),
         }
     }

@@ -34,14 +34,16 @@ const NOT_ATTRIBUTES: [&str; 3] = ["user_metadata", "app_metadata", "identities"
 
 /// Every attribute of the profile and of `user_metadata` with its effective value.
 pub fn effective(document: &Document) -> Vec<Effective> {
-    let overrides: Vec<(&str, &str)> = document.user_metadata().map(|bag| Members::of(bag).collect()).unwrap_or_default();
+    let overrides: Vec<(&str, &str)> =
+        document.user_metadata().map(|bag| Members::of(bag).collect()).unwrap_or_default();
     let root: Vec<(&str, &str)> = Members::of(document.json())
         .filter(|(key, _)| !NOT_ATTRIBUTES.contains(&json::unquote(key).as_ref()))
         .collect();
     let find = |members: &[(&str, &str)], name: &str| {
         members.iter().find(|(key, _)| json::unquote(key) == name).map(|&(_, raw)| raw.to_owned())
     };
-    let mut names: Vec<String> = root.iter().map(|(key, _)| json::unquote(key).into_owned()).collect();
+    let mut names: Vec<String> =
+        root.iter().map(|(key, _)| json::unquote(key).into_owned()).collect();
     for (key, _) in &overrides {
         let name = json::unquote(key).into_owned();
         if !names.contains(&name) {
@@ -54,10 +56,18 @@ pub fn effective(document: &Document) -> Vec<Effective> {
             let over = find(&overrides, &name);
             let root = find(&root, &name);
             match (over, &root) {
-                (Some(value), _) if is_truthy(&value) => Effective { name, root, value, source: Source::UserMetadata },
-                (_, Some(value)) => Effective { name, value: value.clone(), root, source: Source::Root },
-                (Some(value), None) => Effective { name, root, value, source: Source::UserMetadata },
-                (None, None) => Effective { name, root, value: "null".to_owned(), source: Source::Root },
+                (Some(value), _) if is_truthy(&value) => {
+                    Effective { name, root, value, source: Source::UserMetadata }
+                }
+                (_, Some(value)) => {
+                    Effective { name, value: value.clone(), root, source: Source::Root }
+                }
+                (Some(value), None) => {
+                    Effective { name, root, value, source: Source::UserMetadata }
+                }
+                (None, None) => {
+                    Effective { name, root, value: "null".to_owned(), source: Source::Root }
+                }
             }
         })
         .collect()

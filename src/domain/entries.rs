@@ -20,7 +20,9 @@ impl Entry {
     /// The entry as `{"key","value","profileClaim"}`.
     pub fn to_json(&self) -> String {
         let mut out = Builder::new();
-        out.string("key", &self.key).string("value", &self.value).flag("profileClaim", Some(self.profile_claim));
+        out.string("key", &self.key)
+            .string("value", &self.value)
+            .flag("profileClaim", Some(self.profile_claim));
         out.finish()
     }
 }
@@ -84,14 +86,18 @@ mod tests {
 
     #[test]
     fn of_several_entries_with_one_key_the_last_stays() {
-        let kept = unique(vec![entry("a", "1", false), entry("b", "2", false), entry("a", "3", true)]);
+        let kept =
+            unique(vec![entry("a", "1", false), entry("b", "2", false), entry("a", "3", true)]);
         assert_eq!(kept, vec![entry("a", "3", true), entry("b", "2", false)]);
     }
 
     #[test]
     fn only_profile_claims_become_claims() {
         let entries = [entry("user-theme", "Light", true), entry("private", "x", false)];
-        assert_eq!(claims(&entries, "metadata_"), vec![("metadata_user-theme".to_owned(), "\"Light\"".to_owned())]);
+        assert_eq!(
+            claims(&entries, "metadata_"),
+            vec![("metadata_user-theme".to_owned(), "\"Light\"".to_owned())]
+        );
     }
 
     #[test]

@@ -74,7 +74,11 @@ impl Kind {
             Some(b'[') => Self::Array,
             Some(b'{') => Self::Object,
             Some(_) | None => {
-                if raw.contains(['.', 'e', 'E']) { Self::Number } else { Self::Integer }
+                if raw.contains(['.', 'e', 'E']) {
+                    Self::Number
+                } else {
+                    Self::Integer
+                }
             }
         }
     }
@@ -101,7 +105,9 @@ impl fmt::Display for Kind {
 pub fn check(text: &str, depth: usize) -> Result<(), Fault> {
     let fault = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let walked = Walk { depth, limit: depth, fault: &fault }.deserialize(&mut reader).and_then(|()| reader.end());
+    let walked = Walk { depth, limit: depth, fault: &fault }
+        .deserialize(&mut reader)
+        .and_then(|()| reader.end());
     walked.map_err(|error| {
         fault.take().unwrap_or(Fault::Syntax { line: error.line(), column: error.column() })
     })
@@ -380,7 +386,8 @@ pub fn push_quoted(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             control => {
                 use fmt::Write;
-                write!(out, "\\u{:04x}", u32::from(control)).expect("writing to a string cannot fail");
+                write!(out, "\\u{:04x}", u32::from(control))
+                    .expect("writing to a string cannot fail");
             }
         }
         start = at + 1;
@@ -643,7 +650,10 @@ impl fmt::Debug for Object {
 
 /// The strings among the elements of a compact JSON array text.
 pub fn strings_of(array: &str) -> Vec<String> {
-    Elements::of(array).filter(|raw| Kind::of(raw) == Kind::String).map(|raw| unquote(raw).into_owned()).collect()
+    Elements::of(array)
+        .filter(|raw| Kind::of(raw) == Kind::String)
+        .map(|raw| unquote(raw).into_owned())
+        .collect()
 }
 
 /// A JSON array text of strings.
@@ -675,17 +685,29 @@ mod tests {
 
     #[test]
     fn a_new_key_is_added_behind_the_old_ones() {
-        check_merge(r#"{"hobby":"surfing"}"#, r#"{"addresses":{"home":"1"}}"#, r#"{"hobby":"surfing","addresses":{"home":"1"}}"#);
+        check_merge(
+            r#"{"hobby":"surfing"}"#,
+            r#"{"addresses":{"home":"1"}}"#,
+            r#"{"hobby":"surfing","addresses":{"home":"1"}}"#,
+        );
     }
 
     #[test]
     fn nested_objects_are_replaced_whole() {
-        check_merge(r#"{"a":{"home":1},"b":2}"#, r#"{"a":{"work":3}}"#, r#"{"a":{"work":3},"b":2}"#);
+        check_merge(
+            r#"{"a":{"home":1},"b":2}"#,
+            r#"{"a":{"work":3}}"#,
+            r#"{"a":{"work":3},"b":2}"#,
+        );
     }
 
     #[test]
     fn null_removes_a_key_and_is_a_no_op_for_an_absent_one() {
-        check_merge(r#"{"foo":"bar","baz":"qux"}"#, r#"{"baz":null,"foo":"bars","nope":null}"#, r#"{"foo":"bars"}"#);
+        check_merge(
+            r#"{"foo":"bar","baz":"qux"}"#,
+            r#"{"baz":null,"foo":"bars","nope":null}"#,
+            r#"{"foo":"bars"}"#,
+        );
     }
 
     #[test]
@@ -707,7 +729,10 @@ mod tests {
 
     #[test]
     fn white_space_goes_between_tokens_and_stays_inside_strings() {
-        assert_eq!(object(" { \"a b\" : [ 1 , \" x \\\" y \" ] } \n").as_json(), r#"{"a b":[1," x \" y "]}"#);
+        assert_eq!(
+            object(" { \"a b\" : [ 1 , \" x \\\" y \" ] } \n").as_json(),
+            r#"{"a b":[1," x \" y "]}"#
+        );
     }
 
     #[test]
@@ -716,7 +741,10 @@ mod tests {
             assert_eq!(Object::parse(text, 64), Err(Fault::DuplicateKey { key: "k".to_owned() }));
         }
         let many: String = (0..100).map(|i| format!("\"k{i}\":0,")).collect();
-        assert_eq!(Object::parse(&format!("{{{many}\"k99\":1}}"), 64), Err(Fault::DuplicateKey { key: "k99".to_owned() }));
+        assert_eq!(
+            Object::parse(&format!("{{{many}\"k99\":1}}"), 64),
+            Err(Fault::DuplicateKey { key: "k99".to_owned() })
+        );
     }
 
     #[test]
@@ -729,10 +757,24 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused() {
-        for text in ["", "{", r#"{"a":}"#, r#"{"a":"\ud800"}"#, r#"{"a":1e400}"#, r#"{"a":01}"#, "{} x", "\u{feff}{}", r#"{"a":NaN}"#, "{'a':1}"] {
+        for text in [
+            "",
+            "{",
+            r#"{"a":}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":01}"#,
+            "{} x",
+            "\u{feff}{}",
+            r#"{"a":NaN}"#,
+            "{'a':1}",
+        ] {
             assert!(matches!(check(text, 64), Err(Fault::Syntax { .. })), "{text}");
         }
-        assert_eq!(Object::parse("[1]", 64), Err(Fault::WrongKind { wanted: Kind::Object, found: Kind::Array }));
+        assert_eq!(
+            Object::parse("[1]", 64),
+            Err(Fault::WrongKind { wanted: Kind::Object, found: Kind::Array })
+        );
     }
 
     #[test]

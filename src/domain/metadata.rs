@@ -31,9 +31,24 @@ impl fmt::Display for Bag {
 
 /// Root keys `app_metadata` must not have (CONTRACT.md §2.4).
 pub const RESERVED: [&str; 18] = [
-    "__tenant", "_id", "blocked", "clientID", "created_at", "email_verified", "email", "globalClientID",
-    "global_client_id", "identities", "lastIP", "lastLogin", "loginsCount", "metadata",
-    "multifactor_last_modified", "multifactor", "updated_at", "user_id",
+    "__tenant",
+    "_id",
+    "blocked",
+    "clientID",
+    "created_at",
+    "email_verified",
+    "email",
+    "globalClientID",
+    "global_client_id",
+    "identities",
+    "lastIP",
+    "lastLogin",
+    "loginsCount",
+    "metadata",
+    "multifactor_last_modified",
+    "multifactor",
+    "updated_at",
+    "user_id",
 ];
 
 /// The bag after `patch`; `None` when the profile then has no such bag.
@@ -203,7 +218,10 @@ mod tests {
     fn keys_with_dots_or_dollars_are_named_at_any_depth() {
         let patch = object(r#"{"a.b":1,"ok":[{"$set":1}]}"#);
         let keys = vec!["a.b".to_owned(), "$set".to_owned()];
-        assert_eq!(permitted(Bag::User, &patch, &Rules::default()), Err(Rejection::BadKeys { bag: Bag::User, keys }));
+        assert_eq!(
+            permitted(Bag::User, &patch, &Rules::default()),
+            Err(Rejection::BadKeys { bag: Bag::User, keys })
+        );
         let relaxed = Rules { strict_keys: false, ..Rules::default() };
         assert_eq!(permitted(Bag::User, &patch, &relaxed), Ok(()));
     }
@@ -213,7 +231,10 @@ mod tests {
         let rules = Rules::default();
         for key in RESERVED {
             let patch = object(&format!("{{\"{key}\":1}}"));
-            assert!(matches!(permitted(Bag::App, &patch, &rules), Err(Rejection::ReservedKey { .. })), "{key}");
+            assert!(
+                matches!(permitted(Bag::App, &patch, &rules), Err(Rejection::ReservedKey { .. })),
+                "{key}"
+            );
             assert_eq!(permitted(Bag::User, &patch, &rules), Ok(()));
         }
         assert_eq!(permitted(Bag::App, &object(r#"{"a":{"email":1}}"#), &rules), Ok(()));
@@ -223,7 +244,12 @@ mod tests {
     fn client_metadata_takes_short_strings_only() {
         let rules = Rules::default();
         let long = "x".repeat(256);
-        for bad in [format!(r#"{{"k":"{long}"}}"#), format!(r#"{{"{long}":"v"}}"#), r#"{"k":1}"#.into(), r#"{"é":"v"}"#.into()] {
+        for bad in [
+            format!(r#"{{"k":"{long}"}}"#),
+            format!(r#"{{"{long}":"v"}}"#),
+            r#"{"k":1}"#.into(),
+            r#"{"é":"v"}"#.into(),
+        ] {
             assert!(permitted(Bag::Client, &object(&bad), &rules).is_err(), "{bad}");
         }
         assert_eq!(permitted(Bag::Client, &object(r#"{"a b:(c)":"ü","d":null}"#), &rules), Ok(()));

@@ -19,5 +19,6 @@ pub mod permit;
 pub mod policy;
 pub mod resource;
 pub mod scope;
+pub mod search;
 pub mod time;
 pub mod user;

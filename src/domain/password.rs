@@ -110,8 +110,7 @@ impl PasswordHash {
             // The work is done before the length is looked at, so that a long
             // password is refused no sooner than a wrong one.
             Some(Kind::Bcrypt) => {
-                bcrypt::verify(plain, &self.0).unwrap_or(false)
-                    && plain.len() <= MAX_PASSWORD_BYTES
+                bcrypt::verify(plain, &self.0).unwrap_or(false) && plain.len() <= MAX_PASSWORD_BYTES
             }
             None => false,
         }

@@ -25,7 +25,12 @@ pub struct Caller {
 impl Caller {
     /// The server acting by itself.
     pub fn server() -> Self {
-        Self { subject: "dossier".to_owned(), client_id: String::new(), scopes: ScopeSet::EMPTY, is_server: true }
+        Self {
+            subject: "dossier".to_owned(),
+            client_id: String::new(),
+            scopes: ScopeSet::EMPTY,
+            is_server: true,
+        }
     }
 
     /// Whether the caller is this user.
@@ -76,7 +81,8 @@ impl<T> Permitted<T> {
 }
 
 /// Scopes that let a caller read any user.
-pub const READ_USER: &[Scope] = &[Scope::READ_USERS, Scope::READ_CURRENT_USER, Scope::READ_USER_IDP_TOKENS];
+pub const READ_USER: &[Scope] =
+    &[Scope::READ_USERS, Scope::READ_CURRENT_USER, Scope::READ_USER_IDP_TOKENS];
 
 /// Scopes of `PATCH /users/{id}`.
 pub const UPDATE_USER: &[Scope] = &[
@@ -114,7 +120,9 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
             may_update(caller, id, only_own, patch.touches_only(false, true))?;
         }
         Command::DeleteUser { id } => may_delete(caller, id)?,
-        Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => may_link(caller, primary)?,
+        Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => {
+            may_link(caller, primary)?
+        }
         Command::CreateUser(_)
         | Command::ReplaceAppMetadata { .. }
         | Command::SetEntry { .. }
@@ -150,7 +158,9 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
         Command::CreateUser(_) => &[Scope::CREATE_USERS],
         Command::UpdateUser { .. } => UPDATE_USER,
         Command::DeleteUser { .. } => &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER],
-        Command::ReplaceAppMetadata { .. } => &[Scope::UPDATE_USERS, Scope::UPDATE_USERS_APP_METADATA],
+        Command::ReplaceAppMetadata { .. } => {
+            &[Scope::UPDATE_USERS, Scope::UPDATE_USERS_APP_METADATA]
+        }
         Command::SetEntry { .. } | Command::ReplaceEntries { .. } | Command::RemoveEntry { .. } => {
             &[Scope::IAM, Scope::UPDATE_USERS]
         }
@@ -190,8 +200,14 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
 
 const LINK: &[Scope] = &[Scope::UPDATE_USERS, Scope::UPDATE_CURRENT_USER_IDENTITIES];
 
-fn may_update(caller: &Caller, id: &UserId, only_user: bool, only_app: bool) -> Result<(), Forbidden> {
-    const OWN: &[Scope] = &[Scope::UPDATE_CURRENT_USER_METADATA, Scope::CREATE_CURRENT_USER_METADATA];
+fn may_update(
+    caller: &Caller,
+    id: &UserId,
+    only_user: bool,
+    only_app: bool,
+) -> Result<(), Forbidden> {
+    const OWN: &[Scope] =
+        &[Scope::UPDATE_CURRENT_USER_METADATA, Scope::CREATE_CURRENT_USER_METADATA];
     if caller.has_any(&[Scope::UPDATE_USERS]) {
         return Ok(());
     }
@@ -216,7 +232,9 @@ fn may_delete(caller: &Caller, id: &UserId) -> Result<(), Forbidden> {
         return Ok(());
     }
     if !caller.has_any(&[Scope::DELETE_CURRENT_USER]) {
-        return Err(Forbidden::Scope { expected: &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER] });
+        return Err(Forbidden::Scope {
+            expected: &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER],
+        });
     }
     if caller.is(id) { Ok(()) } else { Err(Forbidden::NotOwner) }
 }
@@ -289,7 +307,8 @@ mod tests {
 
     #[test]
     fn a_missing_scope_is_named() {
-        let refused = permit(&caller("x", &[Scope::READ_USERS]), patch_of(true, false, false)).unwrap_err();
+        let refused =
+            permit(&caller("x", &[Scope::READ_USERS]), patch_of(true, false, false)).unwrap_err();
         assert_eq!(refused, Forbidden::Scope { expected: UPDATE_USER });
         assert_eq!(
             names(UPDATE_USER),
@@ -307,7 +326,10 @@ mod tests {
     struct ClientPatchWithSecret;
     impl ClientPatchWithSecret {
         fn command() -> Command {
-            let patch = crate::domain::command::ClientPatch { secret: Some("s".to_owned()), ..Default::default() };
+            let patch = crate::domain::command::ClientPatch {
+                secret: Some("s".to_owned()),
+                ..Default::default()
+            };
             Command::UpdateClient { id: "c".to_owned(), patch: Box::new(patch) }
         }
     }

@@ -100,8 +100,20 @@ pub enum Family {
 
 /// Strategies of company directories; what is neither this, a database nor passwordless is social.
 const ENTERPRISE: [&str; 14] = [
-    "ad", "adfs", "auth0-adldap", "custom", "google-apps", "ip", "office365", "oidc", "okta", "pingfederate", "samlp",
-    "sharepoint", "waad", "auth0-oidc",
+    "ad",
+    "adfs",
+    "auth0-adldap",
+    "custom",
+    "google-apps",
+    "ip",
+    "office365",
+    "oidc",
+    "okta",
+    "pingfederate",
+    "samlp",
+    "sharepoint",
+    "waad",
+    "auth0-oidc",
 ];
 
 impl Connection {

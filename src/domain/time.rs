@@ -75,7 +75,9 @@ mod tests {
 
     #[test]
     fn an_instant_prints_three_fractional_digits_and_reads_back() {
-        for text in ["2023-01-25T19:00:26.187Z", "1970-01-01T00:00:00.000Z", "2026-11-21T11:00:00.500Z"] {
+        for text in
+            ["2023-01-25T19:00:26.187Z", "1970-01-01T00:00:00.000Z", "2026-11-21T11:00:00.500Z"]
+        {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
         }
     }

@@ -11,7 +11,10 @@ pub struct UserId(Box<str>);
 
 /// A text that can be no user id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a user id has the form provider|id, at most {} bytes, without white space or control characters", UserId::MAX_BYTES)]
+#[error(
+    "a user id has the form provider|id, at most {} bytes, without white space or control characters",
+    UserId::MAX_BYTES
+)]
 pub struct InvalidUserId;
 
 impl UserId {
@@ -151,7 +154,10 @@ impl User {
 /// Shows who it is, never what is kept about them.
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("id", &self.id).field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -161,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_user_id_has_two_sides_and_no_white_space() {
-        for good in ["auth0|1", "auth0|auth0|x", "samlp|corp|jane@example.com", "google-oauth2|é"] {
+        for good in ["auth0|1", "auth0|auth0|x", "samlp|corp|jane@example.com", "google-oauth2|é"]
+        {
             assert_eq!(UserId::parse(good).unwrap().as_str(), good);
         }
         for bad in ["", "auth0", "|x", "auth0|", "auth0|a b", "auth0|a\u{0}b"] {

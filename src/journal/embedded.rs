@@ -71,14 +71,14 @@ impl Embedded {
     /// # Errors
     /// When something is missing, damaged, foreign or newer than this release, before anything is
     /// changed; or when the operating system refuses.
-    pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<(Self, Opened), JournalError> {
+    pub fn open(disk: Arc<dyn Disk>, options: &Options) -> Result<(Self, Opened), JournalError> {
         options.validate()?;
         let start = match recover::recover(&*disk)? {
-            None => begin(&*disk, &options)?,
+            None => begin(&*disk, options)?,
             Some(recovered) => resume(&*disk, recovered)?,
         };
         let opened = start.opened.clone();
-        Self::launch(disk, &options, start).map(|journal| (journal, opened))
+        Self::launch(disk, options, start).map(|journal| (journal, opened))
     }
 
     fn launch(disk: Arc<dyn Disk>, options: &Options, start: Start) -> Result<Self, JournalError> {
@@ -87,7 +87,7 @@ impl Embedded {
         let catalog = Arc::new(Catalog::new(start.manifest));
         let progress = Arc::new(watch::Sender::new(Progress::starting_at(last)));
         let size_bytes = start.size_bytes;
-        let stats = Arc::new(Mutex::new(Stats { last, size_bytes, ..Stats::default() }));
+        let stats = Arc::new(Mutex::new(Stats { size_bytes, last, ..Stats::default() }));
         let writer = Writer {
             queue: Arc::clone(&queue),
             progress: Arc::clone(&progress),

@@ -234,6 +234,6 @@ mod tests {
         wanted.extend(bytes[4..8].to_vec());
         wanted.extend([8, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 1, b'h', b'i']);
         assert_eq!(bytes, wanted);
-        assert_eq!(bytes[4..8], 0xa763_2c9b_u32.to_le_bytes());
+        assert_eq!(bytes[4..8], 0x0010_2e7f_u32.to_le_bytes());
     }
 }

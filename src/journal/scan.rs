@@ -89,7 +89,7 @@ pub(super) fn judge(
         return Ending::Damaged { evidence };
     }
     for (at, frame) in later_frames(bytes, offset, salt, wanted) {
-        if frame.durable_upto >= wanted {
+        if frame.lsn >= wanted {
             let evidence = format!(
                 "record {wanted} is not there, record {} at byte {at} says it was synced",
                 frame.lsn
@@ -104,12 +104,12 @@ pub(super) fn judge(
 }
 
 /// Frames at or behind `offset` that prove themselves, with LSNs from `from` on.
-pub(super) fn later_frames<'a>(
-    bytes: &'a [u8],
+pub(super) fn later_frames(
+    bytes: &[u8],
     offset: usize,
     salt: u32,
     from: Lsn,
-) -> impl Iterator<Item = (usize, Frame<'a>)> {
+) -> impl Iterator<Item = (usize, Frame<'_>)> {
     let mut at = offset;
     std::iter::from_fn(move || {
         loop {

@@ -155,13 +155,6 @@ impl Writer {
 
     /// Tells everybody how far we are.
     fn publish(&mut self) {
-        let mut waiting = self.queue.lock();
-        waiting.synced = self.synced;
-        let wants_flush = waiting.is_flush_wanted;
-        drop(waiting);
-        if wants_flush {
-            self.queue.notify_settled();
-        }
         let durable = match self.durability {
             Durability::Always => self.synced,
             Durability::Interval(_) => self.active.last,
@@ -171,6 +164,14 @@ impl Writer {
             progress.durable = durable;
             progress.synced = synced;
         });
+        // Afterwards: who has flushed finds the progress that goes with it.
+        let mut waiting = self.queue.lock();
+        waiting.synced = self.synced;
+        let wants_flush = waiting.is_flush_wanted;
+        drop(waiting);
+        if wants_flush {
+            self.queue.notify_settled();
+        }
     }
 
     /// There is no space: takes back what was written of the batch, and fails all that waits,
@@ -232,16 +233,17 @@ impl Writer {
     fn heal(&mut self) {
         self.state = State::Writing;
         self.publish();
+        let mut waiting = self.queue.lock();
+        if waiting.gate == Gate::Full {
+            waiting.gate = Gate::Open;
+        }
+        drop(waiting);
+        // Afterwards: who was told that the journal is healthy is let in.
         self.progress.send_modify(|progress| {
             if !progress.is_poisoned() {
                 progress.health = Health::Ok;
             }
         });
-        // Only now: who is let in must find a healthy journal.
-        let mut waiting = self.queue.lock();
-        if waiting.gate == Gate::Full {
-            waiting.gate = Gate::Open;
-        }
     }
 
     /// Nobody knows what is on disk: nothing is taken any more, and all that waits fails.

@@ -4,10 +4,7 @@
 //! dump of one tenant, [`manifest`] names the dumps that count, [`data_dir`] owns the
 //! folder. Bytes on disk outlive the code: a released format is never edited.
 
-
 pub mod format;
-
-
 
 use std::path::{Path, PathBuf};
 

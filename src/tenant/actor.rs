@@ -130,7 +130,9 @@ impl Tenant {
             }
             Err(Refused::Now(error)) => answer(reply, Err(error)),
             Err(Refused::WithHeld(outcome)) => match self.pending.back().map(|last| last.lsn) {
-                Some(lsn) => self.pending.push_back(Pending { lsn, change: None, answer: outcome, reply }),
+                Some(lsn) => {
+                    self.pending.push_back(Pending { lsn, change: None, answer: outcome, reply })
+                }
                 None => answer(reply, outcome),
             },
         }
@@ -150,13 +152,17 @@ impl Tenant {
             log::error!(tenant:% = self.uid, version:% = version; "deciding a command panicked, it was refused");
             Refused::Now(TenantError::Broken)
         })?;
-        let outcomes = decided.map_err(|rejection: Rejection| Refused::WithHeld(Err(rejection.into())))?;
+        let outcomes =
+            decided.map_err(|rejection: Rejection| Refused::WithHeld(Err(rejection.into())))?;
         if outcomes.is_empty() {
             return Err(Refused::WithHeld(Ok(Answer { version: self.head, change: None })));
         }
         let change = Arc::new(Change { version, at: now, provenance, outcomes });
         let record = format::encode_change(self.uid, &change);
-        let lsn = self.journal.append(self.generation, record).map_err(|error| Refused::Now(error.into()))?;
+        let lsn = self
+            .journal
+            .append(self.generation, record)
+            .map_err(|error| Refused::Now(error.into()))?;
         self.overlay.hold(&change);
         self.head = version;
         Ok((lsn, change))
@@ -165,7 +171,8 @@ impl Tenant {
     /// Publishes what became durable and answers it, in journal order.
     fn settle(&mut self) {
         let progress = self.progress.borrow_and_update().clone();
-        while let Some(outcome) = self.pending.front().and_then(|first| progress.outcome(first.lsn)) {
+        while let Some(outcome) = self.pending.front().and_then(|first| progress.outcome(first.lsn))
+        {
             match outcome {
                 Ok(()) => self.publish_first(),
                 Err(failure) => {
@@ -211,7 +218,8 @@ impl Tenant {
         let mut progress = self.progress.clone();
         let settled = async move {
             // The sender lives as long as the journal this actor holds.
-            let _closed = progress.wait_for(|progress| progress.outcome(lsn).is_some()).await.is_err();
+            let _closed =
+                progress.wait_for(|progress| progress.outcome(lsn).is_some()).await.is_err();
         };
         let then = settled.into_actor(self).map(|(), tenant, ctx| {
             tenant.is_watching = false;
@@ -239,7 +247,9 @@ impl From<AppendError> for TenantError {
             AppendError::Busy | AppendError::Stale { .. } => Self::Busy,
             AppendError::Full => Self::DiskFull,
             AppendError::Poisoned | AppendError::Closed => Self::Poisoned,
-            AppendError::TooLarge { actual_bytes, limit_bytes } => Self::TooLarge { actual_bytes, limit_bytes },
+            AppendError::TooLarge { actual_bytes, limit_bytes } => {
+                Self::TooLarge { actual_bytes, limit_bytes }
+            }
         }
     }
 }

@@ -108,7 +108,9 @@ impl Catalog {
         let mut catalog = Self::new();
         documents.into_iter().for_each(|document| catalog.put(document));
         clients.into_iter().for_each(|client| catalog.published.put_client(Arc::new(client)));
-        resources.into_iter().for_each(|resource| catalog.published.put_resource(Arc::new(resource)));
+        resources
+            .into_iter()
+            .for_each(|resource| catalog.published.put_resource(Arc::new(resource)));
         catalog.published.set_version(version);
         catalog.lsn = lsn;
         catalog
@@ -184,7 +186,9 @@ impl Catalog {
             let slot = self.next;
             self.next += 1;
             match self.chunks.last_mut() {
-                Some(chunk) if chunk.len() < CHUNK => Arc::make_mut(chunk).push(Some(document.clone())),
+                Some(chunk) if chunk.len() < CHUNK => {
+                    Arc::make_mut(chunk).push(Some(document.clone()))
+                }
                 Some(_) | None => self.chunks.push(Arc::new(vec![Some(document.clone())])),
             }
             self.learn_logins(slot, &after, None);
@@ -203,24 +207,36 @@ impl Catalog {
         self.published.remove_user(id);
     }
 
-    fn forget_logins(&mut self, slot: Slot, values: &[Option<String>; 3], kept: Option<&[Option<String>; 3]>) {
+    fn forget_logins(
+        &mut self,
+        slot: Slot,
+        values: &[Option<String>; 3],
+        kept: Option<&[Option<String>; 3]>,
+    ) {
         for (at, (table, value)) in self.logins.iter_mut().zip(values).enumerate() {
             let stays = kept.is_some_and(|kept| kept.get(at) == Some(value));
             if let (Some(value), false) = (value, stays)
-                && let Ok(entry) = table.find_entry(self.hasher.hash_one(value), |&other| other == slot)
+                && let Ok(entry) =
+                    table.find_entry(self.hasher.hash_one(value), |&other| other == slot)
             {
                 entry.remove();
             }
         }
     }
 
-    fn learn_logins(&mut self, slot: Slot, values: &[Option<String>; 3], known: Option<&[Option<String>; 3]>) {
+    fn learn_logins(
+        &mut self,
+        slot: Slot,
+        values: &[Option<String>; 3],
+        known: Option<&[Option<String>; 3]>,
+    ) {
         let (chunks, hasher) = (&self.chunks, &self.hasher);
         for (at, (table, value)) in self.logins.iter_mut().zip(values).enumerate() {
             let stays = known.is_some_and(|known| known.get(at) == Some(value));
             if let (Some(value), false) = (value, stays) {
                 table.insert_unique(hasher.hash_one(value), slot, |&other| {
-                    let value = document_at(chunks, other).and_then(|document| login_values(document).into_iter().nth(at));
+                    let value = document_at(chunks, other)
+                        .and_then(|document| login_values(document).into_iter().nth(at));
                     value.flatten().map_or(0, |value| hasher.hash_one(&value))
                 });
             }
@@ -276,7 +292,12 @@ mod tests {
 
     fn change(version: u64, outcome: Outcome) -> Change {
         let at = Timestamp::default();
-        Change { version: Version::new(version), at, provenance: Default::default(), outcomes: vec![outcome] }
+        Change {
+            version: Version::new(version),
+            at,
+            provenance: Default::default(),
+            outcomes: vec![outcome],
+        }
     }
 
     fn ids(documents: &[Document]) -> Vec<String> {
@@ -291,7 +312,10 @@ mod tests {
         catalog.apply(Lsn::new(2), &change(2, Outcome::User(user(1, 2, 2))));
         catalog.apply(Lsn::new(3), &change(3, Outcome::User(user(2, 2, 3))));
         assert_eq!(view.users().map(|one| one.version().get()).collect::<Vec<_>>(), [1]);
-        assert_eq!(catalog.view().users().map(|one| one.version().get()).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(
+            catalog.view().users().map(|one| one.version().get()).collect::<Vec<_>>(),
+            [2, 3]
+        );
     }
 
     proptest! {

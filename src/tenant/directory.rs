@@ -40,13 +40,20 @@ pub struct TenantDefinition {
 impl TenantDefinition {
     /// A tenant with nothing but a name.
     pub fn named(id: &str) -> Self {
-        Self { id: id.to_owned(), domains: Vec::new(), compat: Compat::Lenient, secrets: SecretStorage::Plain }
+        Self {
+            id: id.to_owned(),
+            domains: Vec::new(),
+            compat: Compat::Lenient,
+            secrets: SecretStorage::Plain,
+        }
     }
 
     /// Whether `id` may name a tenant: lower-case letters, digits and inner hyphens, at most 63.
     pub fn is_valid_id(id: &str) -> bool {
         (1..=63).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             && !id.starts_with('-')
             && !id.ends_with('-')
     }
@@ -55,17 +62,25 @@ impl TenantDefinition {
         let mut out = Builder::new();
         out.raw("domains", &json::array_of(&self.domains))
             .string("compat", if self.compat == Compat::Strict { "strict" } else { "lenient" })
-            .string("client_secrets", if self.secrets == SecretStorage::Hashed { "hashed" } else { "plain" });
+            .string(
+                "client_secrets",
+                if self.secrets == SecretStorage::Hashed { "hashed" } else { "plain" },
+            );
         out.object()
     }
 
     fn of(resource: &Resource) -> Self {
-        let is = |key: &str, value: &str| resource.body.get_str(key).is_some_and(|own| own == value);
+        let is =
+            |key: &str, value: &str| resource.body.get_str(key).is_some_and(|own| own == value);
         Self {
             id: resource.id.clone(),
             domains: resource.body.get_strings("domains").unwrap_or_default(),
             compat: if is("compat", "strict") { Compat::Strict } else { Compat::Lenient },
-            secrets: if is("client_secrets", "hashed") { SecretStorage::Hashed } else { SecretStorage::Plain },
+            secrets: if is("client_secrets", "hashed") {
+                SecretStorage::Hashed
+            } else {
+                SecretStorage::Plain
+            },
         }
     }
 }
@@ -137,8 +152,15 @@ impl Directory {
         let state = restored.remove(&TenantUid::DEFAULT).unwrap_or_default();
         let definition = TenantDefinition::named(DEFAULT_TENANT);
         let rules = Arc::new(rules_of(&definition));
-        let default =
-            TenantHandle::start(DEFAULT_TENANT, TenantUid::DEFAULT, state, rules, journal.clone(), limits, first);
+        let default = TenantHandle::start(
+            DEFAULT_TENANT,
+            TenantUid::DEFAULT,
+            state,
+            rules,
+            journal.clone(),
+            limits,
+            first,
+        );
         let directory = Self {
             tenants: DashMap::new(),
             hosts: DashMap::new(),
@@ -171,7 +193,8 @@ impl Directory {
 
     /// All tenants, in the order of their names.
     pub fn tenants(&self) -> Vec<TenantHandle> {
-        let mut all: Vec<TenantHandle> = self.tenants.iter().map(|found| found.value().clone()).collect();
+        let mut all: Vec<TenantHandle> =
+            self.tenants.iter().map(|found| found.value().clone()).collect();
         all.sort_by(|a, b| a.id().cmp(b.id()));
         all
     }
@@ -183,7 +206,9 @@ impl Directory {
         if let Some(found) = self.hosts.get(name.as_ref()) {
             return found.value().clone();
         }
-        name.strip_suffix(".localhost").and_then(|id| self.tenant(id)).unwrap_or_else(|| self.default.clone())
+        name.strip_suffix(".localhost")
+            .and_then(|id| self.tenant(id))
+            .unwrap_or_else(|| self.default.clone())
     }
 
     /// What a tenant is.
@@ -196,7 +221,10 @@ impl Directory {
                 id: id.to_owned(),
             });
         }
-        self.default.published().resource(ResourceKind::Tenant, id).map(|found| TenantDefinition::of(&found))
+        self.default
+            .published()
+            .resource(ResourceKind::Tenant, id)
+            .map(|found| TenantDefinition::of(&found))
     }
 
     fn hosts_of(&self, tenant: &TenantHandle) -> Vec<String> {
@@ -245,7 +273,9 @@ impl Directory {
             version: Version::ZERO,
             body: definition.body(),
         };
-        let made = self.ask_default(caller, provenance, Command::CreateResource(Box::new(resource)), now).await?;
+        let made = self
+            .ask_default(caller, provenance, Command::CreateResource(Box::new(resource)), now)
+            .await?;
         let tenant = self.adopt(definition, TenantUid(made.get()), Catalog::new());
         seed(&tenant, seeds, now).await?;
         Ok(tenant)
@@ -270,7 +300,8 @@ impl Directory {
         // The uid was the version so far; from now on that is the version of this change.
         let patch = definition.body().with("uid", &tenant.uid().to_string());
         let (kind, id) = (ResourceKind::Tenant, definition.id.clone());
-        self.ask_default(caller, provenance, Command::UpdateResource { kind, id, patch }, now).await?;
+        self.ask_default(caller, provenance, Command::UpdateResource { kind, id, patch }, now)
+            .await?;
         self.hosts.retain(|_, other| other.uid() != tenant.uid());
         for domain in &definition.domains {
             self.hosts.insert(domain.to_lowercase(), tenant.clone());
@@ -313,9 +344,15 @@ impl Directory {
         Ok(self.default.write(command, provenance, now).await?.version)
     }
 
-    fn check_domains(&self, domains: &[String], own: Option<&TenantHandle>) -> Result<(), DirectoryError> {
+    fn check_domains(
+        &self,
+        domains: &[String],
+        own: Option<&TenantHandle>,
+    ) -> Result<(), DirectoryError> {
         let is_taken = |domain: &String| {
-            self.hosts.get(&domain.to_lowercase()).is_some_and(|found| own.is_none_or(|own| own.uid() != found.uid()))
+            self.hosts
+                .get(&domain.to_lowercase())
+                .is_some_and(|found| own.is_none_or(|own| own.uid() != found.uid()))
         };
         match domains.iter().find(|domain| is_taken(domain)) {
             Some(taken) => Err(DirectoryError::DomainTaken(taken.clone())),
@@ -325,10 +362,18 @@ impl Directory {
 
     fn adopt(&self, definition: &TenantDefinition, uid: TenantUid, state: Catalog) -> TenantHandle {
         let turn = self.next_arbiter.fetch_add(1, Ordering::Relaxed) % self.arbiters.len();
-        let arbiter = self.arbiters.get(turn).expect("the remainder is below the number of arbiters");
+        let arbiter =
+            self.arbiters.get(turn).expect("the remainder is below the number of arbiters");
         let rules = Arc::new((self.rules_of)(definition));
-        let tenant =
-            TenantHandle::start(&definition.id, uid, state, rules, self.journal.clone(), self.limits, arbiter);
+        let tenant = TenantHandle::start(
+            &definition.id,
+            uid,
+            state,
+            rules,
+            self.journal.clone(),
+            self.limits,
+            arbiter,
+        );
         self.tenants.insert(definition.id.clone(), tenant.clone());
         for domain in &definition.domains {
             self.hosts.insert(domain.to_lowercase(), tenant.clone());
@@ -379,11 +424,15 @@ pub async fn seed(tenant: &TenantHandle, seeds: Seeds, now: Timestamp) -> Result
     let global = NewClient {
         id: seeds.global_client_id,
         secret: seeds.global_client_secret,
-        settings: Object::trusted(r#"{"name":"All Applications","callbacks":[],"is_first_party":true}"#),
+        settings: Object::trusted(
+            r#"{"name":"All Applications","callbacks":[],"is_first_party":true}"#,
+        ),
         client_metadata: None,
         is_global: true,
     };
-    for command in [Command::CreateResource(Box::new(resource)), Command::CreateClient(Box::new(global))] {
+    for command in
+        [Command::CreateResource(Box::new(resource)), Command::CreateClient(Box::new(global))]
+    {
         tenant.write(by_server(command), server_provenance(), now).await?;
     }
     Ok(())

@@ -90,9 +90,17 @@ impl TenantHandle {
     ) -> Self {
         let published = catalog.published().clone();
         let own_rules = rules.clone();
-        let address =
-            Tenant::start_in_arbiter(arbiter, move |_| Tenant::new(uid, catalog, own_rules, journal, limits));
-        Self(Arc::new(Inner { id: id.to_owned(), uid, address, published, rules: RwLock::new(rules), limits }))
+        let address = Tenant::start_in_arbiter(arbiter, move |_| {
+            Tenant::new(uid, catalog, own_rules, journal, limits)
+        });
+        Self(Arc::new(Inner {
+            id: id.to_owned(),
+            uid,
+            address,
+            published,
+            rules: RwLock::new(rules),
+            limits,
+        }))
     }
 
     /// The tenant's name.
@@ -126,9 +134,11 @@ impl TenantHandle {
         now: Timestamp,
     ) -> Result<Answer, TenantError> {
         let (reply, answer) = oneshot::channel();
-        self.0.address.try_send(Write { command, provenance, now, reply }).map_err(|error| match error {
-            actix::prelude::SendError::Full(_) => TenantError::Busy,
-            actix::prelude::SendError::Closed(_) => TenantError::Gone,
+        self.0.address.try_send(Write { command, provenance, now, reply }).map_err(|error| {
+            match error {
+                actix::prelude::SendError::Full(_) => TenantError::Busy,
+                actix::prelude::SendError::Closed(_) => TenantError::Gone,
+            }
         })?;
         match tokio::time::timeout(self.0.limits.reply_timeout, answer).await {
             Ok(Ok(answer)) => answer,
@@ -149,7 +159,11 @@ impl TenantHandle {
     ///
     /// # Errors
     /// When the actor is too busy or gone.
-    pub async fn users_with(&self, key: LoginKey, value: &str) -> Result<Vec<Document>, TenantError> {
+    pub async fn users_with(
+        &self,
+        key: LoginKey,
+        value: &str,
+    ) -> Result<Vec<Document>, TenantError> {
         self.ask(FindUsers { key, value: value.to_owned() }).await
     }
 
@@ -178,9 +192,11 @@ impl TenantHandle {
         <Tenant as Actor>::Context: ToEnvelope<Tenant, M>,
         <Tenant as Handler<M>>::Result: MessageResponse<Tenant, M>,
     {
-        self.0.address.send(message).timeout(self.0.limits.reply_timeout).await.map_err(|error| match error {
-            MailboxError::Timeout => TenantError::Busy,
-            MailboxError::Closed => TenantError::Gone,
+        self.0.address.send(message).timeout(self.0.limits.reply_timeout).await.map_err(|error| {
+            match error {
+                MailboxError::Timeout => TenantError::Busy,
+                MailboxError::Closed => TenantError::Gone,
+            }
         })
     }
 }

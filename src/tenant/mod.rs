@@ -17,7 +17,8 @@ mod published;
 pub use actor::Limits;
 pub use catalog::{Catalog, StateView};
 pub use directory::{
-    DEFAULT_TENANT, Directory, DirectoryError, Seeds, TenantDefinition, by_server, host_name, seed, server_provenance,
+    DEFAULT_TENANT, Directory, DirectoryError, Seeds, TenantDefinition, by_server, host_name, seed,
+    server_provenance,
 };
 pub use handle::{Answer, TenantError, TenantHandle};
 pub use published::Published;

@@ -64,17 +64,28 @@ impl Overlay {
             match outcome {
                 Outcome::User(document) => {
                     for (key, value) in logins(document) {
-                        self.logins.entry((key, value)).or_default().push((version, document.id().to_owned()));
+                        self.logins
+                            .entry((key, value))
+                            .or_default()
+                            .push((version, document.id().to_owned()));
                     }
                     self.users.hold(version, document.id().to_owned(), Some(document.clone()));
                 }
                 Outcome::UserGone(id) => self.users.hold(version, id.as_str().to_owned(), None),
-                Outcome::Client(client) => self.clients.hold(version, client.id.clone(), Some(client.clone())),
+                Outcome::Client(client) => {
+                    self.clients.hold(version, client.id.clone(), Some(client.clone()))
+                }
                 Outcome::ClientGone(id) => self.clients.hold(version, id.clone(), None),
                 Outcome::Resource(resource) => {
-                    self.resources.hold(version, (resource.kind, resource.id.clone()), Some(resource.clone()));
+                    self.resources.hold(
+                        version,
+                        (resource.kind, resource.id.clone()),
+                        Some(resource.clone()),
+                    );
                 }
-                Outcome::ResourceGone(kind, id) => self.resources.hold(version, (*kind, id.clone()), None),
+                Outcome::ResourceGone(kind, id) => {
+                    self.resources.hold(version, (*kind, id.clone()), None)
+                }
             }
         }
     }
@@ -97,17 +108,21 @@ impl Overlay {
                 Outcome::UserGone(id) => self.users.release(version, id.as_str()),
                 Outcome::Client(client) => self.clients.release(version, &client.id),
                 Outcome::ClientGone(id) => self.clients.release(version, id),
-                Outcome::Resource(resource) => self.resources.release(version, &(resource.kind, resource.id.clone())),
-                Outcome::ResourceGone(kind, id) => self.resources.release(version, &(*kind, id.clone())),
+                Outcome::Resource(resource) => {
+                    self.resources.release(version, &(resource.kind, resource.id.clone()))
+                }
+                Outcome::ResourceGone(kind, id) => {
+                    self.resources.release(version, &(*kind, id.clone()))
+                }
             }
         }
     }
 }
 
 fn logins(document: &Document) -> impl Iterator<Item = (LoginKey, String)> {
-    LoginKey::ALL
-        .into_iter()
-        .filter_map(|key| document.attribute(key.attribute()).map(|value| (key, value.to_lowercase())))
+    LoginKey::ALL.into_iter().filter_map(|key| {
+        document.attribute(key.attribute()).map(|value| (key, value.to_lowercase()))
+    })
 }
 
 /// The tenant as it will be once everything held is durable.
@@ -127,15 +142,20 @@ impl View for Ahead<'_> {
 
     fn users_with(&self, key: LoginKey, value: &str) -> Vec<Document> {
         let published = self.catalog.users_with(key, value);
-        let mut found: Vec<Document> =
-            published.into_iter().filter(|one| self.overlay.users.get(one.id()).is_none()).collect();
+        let mut found: Vec<Document> = published
+            .into_iter()
+            .filter(|one| self.overlay.users.get(one.id()).is_none())
+            .collect();
         let value = value.to_lowercase();
-        let held = self.overlay.logins.get(&(key, value.clone())).map(Vec::as_slice).unwrap_or_default();
+        let held =
+            self.overlay.logins.get(&(key, value.clone())).map(Vec::as_slice).unwrap_or_default();
         for (_, id) in held {
             let is_new = !found.iter().any(|one| one.id() == id);
             if let Some(Some(document)) = self.overlay.users.get(id.as_str())
                 && is_new
-                && document.attribute(key.attribute()).is_some_and(|own| own.to_lowercase() == value)
+                && document
+                    .attribute(key.attribute())
+                    .is_some_and(|own| own.to_lowercase() == value)
             {
                 found.push(document.clone());
             }
@@ -174,9 +194,15 @@ impl View for Ahead<'_> {
         if held.is_empty() {
             return published;
         }
-        let mut all: Vec<Arc<Resource>> =
-            published.into_iter().filter(|one| !held.contains_key(&(kind, one.id.clone()))).collect();
-        all.extend(held.iter().filter(|((own, _), _)| *own == kind).filter_map(|(_, (_, state))| state.clone()));
+        let mut all: Vec<Arc<Resource>> = published
+            .into_iter()
+            .filter(|one| !held.contains_key(&(kind, one.id.clone())))
+            .collect();
+        all.extend(
+            held.iter()
+                .filter(|((own, _), _)| *own == kind)
+                .filter_map(|(_, (_, state))| state.clone()),
+        );
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }

@@ -56,7 +56,11 @@ impl Published {
     pub fn resources(&self, kind: ResourceKind) -> Vec<Arc<Resource>> {
         let resources = self.resources.read().unwrap_or_else(PoisonError::into_inner);
         let from = (kind, String::new());
-        resources.range(from..).take_while(|((found, _), _)| *found == kind).map(|(_, one)| one.clone()).collect()
+        resources
+            .range(from..)
+            .take_while(|((found, _), _)| *found == kind)
+            .map(|(_, one)| one.clone())
+            .collect()
     }
 
     /// All resources.
@@ -98,7 +102,10 @@ impl Published {
     }
 
     pub(super) fn put_client(&self, client: Arc<Client>) {
-        self.clients.write().unwrap_or_else(PoisonError::into_inner).insert(client.id.clone(), client);
+        self.clients
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(client.id.clone(), client);
     }
 
     pub(super) fn remove_client(&self, id: &str) {
@@ -111,6 +118,9 @@ impl Published {
     }
 
     pub(super) fn remove_resource(&self, kind: ResourceKind, id: &str) {
-        self.resources.write().unwrap_or_else(PoisonError::into_inner).remove(&(kind, id.to_owned()));
+        self.resources
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(kind, id.to_owned()));
     }
 }

@@ -10,7 +10,11 @@ use crate::domain::policy::{Rules, SecretStorage};
 use crate::domain::resource::ResourceKind;
 use std::sync::Arc;
 
-pub(super) fn create(view: &dyn View, moment: Moment<'_>, new: NewClient) -> Result<Vec<Outcome>, Rejection> {
+pub(super) fn create(
+    view: &dyn View,
+    moment: Moment<'_>,
+    new: NewClient,
+) -> Result<Vec<Outcome>, Rejection> {
     if view.client(&new.id).is_some() {
         return Err(Rejection::ClientExists);
     }
@@ -32,7 +36,11 @@ fn kept(secret: String, rules: &Rules) -> Secret {
     }
 }
 
-fn merged(before: Option<&Object>, patch: Option<&Object>, rules: &Rules) -> Result<Option<Object>, Rejection> {
+fn merged(
+    before: Option<&Object>,
+    patch: Option<&Object>,
+    rules: &Rules,
+) -> Result<Option<Object>, Rejection> {
     let Some(patch) = patch else { return Ok(before.cloned()) };
     metadata::permitted(Bag::Client, patch, rules)?;
     let merged = metadata::patched(Bag::Client, before, patch);
@@ -57,7 +65,8 @@ pub(super) fn update(
     patch: ClientPatch,
 ) -> Result<Vec<Outcome>, Rejection> {
     let mut client = existing(view, id)?;
-    client.client_metadata = merged(client.client_metadata.as_ref(), patch.client_metadata.as_ref(), moment.rules)?;
+    client.client_metadata =
+        merged(client.client_metadata.as_ref(), patch.client_metadata.as_ref(), moment.rules)?;
     if let Some(settings) = patch.settings {
         client.settings = client.settings.merge_root(&settings);
     }
@@ -85,9 +94,10 @@ pub(super) fn delete(view: &dyn View, id: String) -> Result<Vec<Outcome>, Reject
         return Err(Rejection::GlobalClient);
     }
     let kinds = [ResourceKind::ClientGrant, ResourceKind::RefreshToken];
-    let theirs = kinds.into_iter().flat_map(|kind| view.resources(kind)).filter(|resource| {
-        resource.body.get_str("client_id").is_some_and(|owner| owner == id)
-    });
+    let theirs = kinds
+        .into_iter()
+        .flat_map(|kind| view.resources(kind))
+        .filter(|resource| resource.body.get_str("client_id").is_some_and(|owner| owner == id));
     let gone: Vec<Outcome> =
         theirs.map(|resource| Outcome::ResourceGone(resource.kind, resource.id.clone())).collect();
     Ok(std::iter::once(Outcome::ClientGone(id)).chain(gone).collect())

@@ -38,7 +38,9 @@ pub(super) fn provider_sign_in(
         Family::Social => true,
         Family::Enterprise => false,
         // Who signs in here by password or code was made by a call, not by a provider.
-        Family::Database | Family::Passwordless => return Err(Rejection::NotDatabaseUser { attribute: "provider" }),
+        Family::Database | Family::Passwordless => {
+            return Err(Rejection::NotDatabaseUser { attribute: "provider" });
+        }
     };
     if !connection.is_enabled {
         return Err(Rejection::ConnectionDisabled);
@@ -62,7 +64,9 @@ pub(super) fn provider_sign_in(
 fn user_id_of(connection: &Connection, account: &str) -> UserId {
     UserId::trusted(&match connection.family() {
         Family::Enterprise => format!("{}|{}|{account}", connection.strategy, connection.name),
-        Family::Database | Family::Passwordless | Family::Social => format!("{}|{account}", connection.strategy),
+        Family::Database | Family::Passwordless | Family::Social => {
+            format!("{}|{account}", connection.strategy)
+        }
     })
 }
 
@@ -73,7 +77,8 @@ fn first_sign_in(
     is_social: bool,
     said: &ProviderSignIn,
 ) -> User {
-    let account = id.as_str().split_once('|').map_or(said.account.as_str(), |(_, rest)| rest).to_owned();
+    let account =
+        id.as_str().split_once('|').map_or(said.account.as_str(), |(_, rest)| rest).to_owned();
     let mut user = User {
         id,
         version: moment.version,
@@ -156,7 +161,9 @@ fn is_account(identity: &Identity, id: &UserId) -> bool {
 /// What is kept of an account's own profile once it is one of several (CONTRACT.md §2.6).
 fn profile_data(user: &User) -> Object {
     let profile = &user.profile;
-    let set = |value: &Option<String>, default: Option<&str>| value.clone().filter(|v| Some(v.as_str()) != default);
+    let set = |value: &Option<String>, default: Option<&str>| {
+        value.clone().filter(|v| Some(v.as_str()) != default)
+    };
     let email = profile.email.as_deref();
     let mut out = Builder::new();
     out.optional("email", email)
@@ -211,7 +218,8 @@ pub(super) fn unlink(
     take_attributes(&mut alone, &data);
     alone.profile.username = data.get_str("username").map(std::borrow::Cow::into_owned);
     alone.profile.phone_verified = data.get_bool("phone_verified");
-    alone.provider_attributes = alone.provider_attributes.filtered(|key| key != "username" && key != "phone_verified");
+    alone.provider_attributes =
+        alone.provider_attributes.filtered(|key| key != "username" && key != "phone_verified");
     if alone.profile.name.is_none() {
         alone.profile.name.clone_from(&alone.profile.email);
     }

@@ -284,18 +284,28 @@ impl Moment<'_> {
 ///
 /// # Errors
 /// The [`Rejection`] of the first rule it breaks; nothing is changed then.
-pub fn decide(view: &dyn View, moment: Moment<'_>, command: Command) -> Result<Vec<Outcome>, Rejection> {
+pub fn decide(
+    view: &dyn View,
+    moment: Moment<'_>,
+    command: Command,
+) -> Result<Vec<Outcome>, Rejection> {
     match command {
         Command::CreateUser(new) => users::create(view, moment, *new),
         Command::UpdateUser { id, patch } => users::update(view, moment, &id, *patch),
         Command::DeleteUser { id } => Ok(users::delete(view, id)),
-        Command::ReplaceAppMetadata { id, metadata } => users::replace_app_metadata(view, moment, &id, metadata),
+        Command::ReplaceAppMetadata { id, metadata } => {
+            users::replace_app_metadata(view, moment, &id, metadata)
+        }
         Command::SetEntry { id, entry } => users::set_entry(view, moment, &id, entry),
-        Command::ReplaceEntries { id, entries } => users::replace_entries(view, moment, &id, entries),
+        Command::ReplaceEntries { id, entries } => {
+            users::replace_entries(view, moment, &id, entries)
+        }
         Command::RemoveEntry { id, key } => users::remove_entry(view, moment, &id, &key),
         Command::SignIn { id, ip } => identities::sign_in(view, moment, &id, ip),
         Command::ProviderSignIn(sign_in) => identities::provider_sign_in(view, moment, *sign_in),
-        Command::LinkIdentity { primary, secondary } => identities::link(view, moment, &primary, &secondary),
+        Command::LinkIdentity { primary, secondary } => {
+            identities::link(view, moment, &primary, &secondary)
+        }
         Command::UnlinkIdentity { primary, provider, account } => {
             identities::unlink(view, moment, &primary, &provider, &account)
         }
@@ -304,7 +314,9 @@ pub fn decide(view: &dyn View, moment: Moment<'_>, command: Command) -> Result<V
         Command::RotateSecret { id, secret } => clients::rotate(view, moment, &id, secret),
         Command::DeleteClient { id } => clients::delete(view, id),
         Command::CreateResource(resource) => resources::create(view, moment, *resource),
-        Command::UpdateResource { kind, id, patch } => resources::update(view, moment, kind, &id, &patch),
+        Command::UpdateResource { kind, id, patch } => {
+            resources::update(view, moment, kind, &id, &patch)
+        }
         Command::DeleteResource { kind, id } => resources::delete(view, kind, id),
     }
 }

@@ -11,7 +11,11 @@ use crate::domain::policy::{Compat, Rules};
 use crate::domain::resource::{Connection, Family};
 use crate::domain::user::{Identity, Profile, User, UserId};
 
-pub(super) fn create(view: &dyn View, moment: Moment<'_>, new: NewUser) -> Result<Vec<Outcome>, Rejection> {
+pub(super) fn create(
+    view: &dyn View,
+    moment: Moment<'_>,
+    new: NewUser,
+) -> Result<Vec<Outcome>, Rejection> {
     let rules = moment.rules;
     let connection = view.connection(&new.connection).ok_or(Rejection::ConnectionNotFound)?;
     let provider = match connection.family() {
@@ -26,7 +30,9 @@ pub(super) fn create(view: &dyn View, moment: Moment<'_>, new: NewUser) -> Resul
     if rules.users_per_tenant > 0 && view.user_count() >= rules.users_per_tenant {
         return Err(Rejection::TooManyUsers { limit: rules.users_per_tenant });
     }
-    if view.user(id.as_str()).is_some() || first_clash(view, &connection.name, None, &profile).is_some() {
+    if view.user(id.as_str()).is_some()
+        || first_clash(view, &connection.name, None, &profile).is_some()
+    {
         return Err(Rejection::UserExists);
     }
     let user = User {
@@ -106,12 +112,20 @@ pub fn gravatar(email: &str, host: &str) -> String {
         write!(hash, "{byte:02x}").expect("writing to a string cannot fail");
     }
     let letters: String = email.chars().take(2).collect();
-    let letters = percent_encoding::utf8_percent_encode(&letters, percent_encoding::NON_ALPHANUMERIC);
-    format!("https://{host}/avatar/{hash}?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2F{letters}.png")
+    let letters =
+        percent_encoding::utf8_percent_encode(&letters, percent_encoding::NON_ALPHANUMERIC);
+    format!(
+        "https://{host}/avatar/{hash}?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2F{letters}.png"
+    )
 }
 
 /// The first attribute of `profile` that another user of the connection has.
-fn first_clash(view: &dyn View, connection: &str, own: Option<&str>, profile: &Profile) -> Option<LoginKey> {
+fn first_clash(
+    view: &dyn View,
+    connection: &str,
+    own: Option<&str>,
+    profile: &Profile,
+) -> Option<LoginKey> {
     LoginKey::ALL.into_iter().find(|&key| {
         let value = match key {
             LoginKey::Email => &profile.email,
@@ -126,7 +140,12 @@ fn first_clash(view: &dyn View, connection: &str, own: Option<&str>, profile: &P
     })
 }
 
-fn merged(bag: Bag, before: Option<&Object>, patch: Option<&Object>, rules: &Rules) -> Result<Option<Object>, Rejection> {
+fn merged(
+    bag: Bag,
+    before: Option<&Object>,
+    patch: Option<&Object>,
+    rules: &Rules,
+) -> Result<Option<Object>, Rejection> {
     let Some(patch) = patch else { return Ok(before.cloned()) };
     metadata::permitted(bag, patch, rules)?;
     let merged = metadata::patched(bag, before, patch);
@@ -156,8 +175,10 @@ pub(super) fn update(
     if !patch.touches_only(true, true) || patch.connection.is_some() {
         may_change_roots(view, &user, &patch)?;
     }
-    user.user_metadata = merged(Bag::User, user.user_metadata.as_ref(), patch.user_metadata.as_ref(), moment.rules)?;
-    user.app_metadata = merged(Bag::App, user.app_metadata.as_ref(), patch.app_metadata.as_ref(), moment.rules)?;
+    user.user_metadata =
+        merged(Bag::User, user.user_metadata.as_ref(), patch.user_metadata.as_ref(), moment.rules)?;
+    user.app_metadata =
+        merged(Bag::App, user.app_metadata.as_ref(), patch.app_metadata.as_ref(), moment.rules)?;
     if patch.touches_only(true, true) {
         return Ok(vec![changed(moment, user)]);
     }
@@ -172,7 +193,8 @@ pub(super) fn update(
 
 /// What a user can be looked up by, where it is new.
 fn moved_logins(before: &Profile, after: &Profile) -> Profile {
-    let moved = |old: &Option<String>, new: &Option<String>| if old == new { None } else { new.clone() };
+    let moved =
+        |old: &Option<String>, new: &Option<String>| if old == new { None } else { new.clone() };
     Profile {
         email: moved(&before.email, &after.email),
         username: moved(&before.username, &after.username),
@@ -210,7 +232,11 @@ fn may_change_roots(view: &dyn View, user: &User, patch: &UserPatch) -> Result<(
     }
     if name != user.connection() {
         let attributes = named_attributes(patch, |_| true);
-        return if attributes.is_empty() { Ok(()) } else { Err(Rejection::SecondaryIdentity { attributes }) };
+        return if attributes.is_empty() {
+            Ok(())
+        } else {
+            Err(Rejection::SecondaryIdentity { attributes })
+        };
     }
     let credentials = patch.email.is_given() || patch.password.is_given();
     match connection.family() {
@@ -227,7 +253,11 @@ fn may_change_roots(view: &dyn View, user: &User, patch: &UserPatch) -> Result<(
     }
 }
 
-fn foreign_roots(connection: &Connection, family: Family, patch: &UserPatch) -> Result<(), Rejection> {
+fn foreign_roots(
+    connection: &Connection,
+    family: Family,
+    patch: &UserPatch,
+) -> Result<(), Rejection> {
     let not_ours = [
         (patch.email.is_given(), "email"),
         (patch.username.is_given(), "username"),
@@ -259,7 +289,10 @@ fn foreign_roots(connection: &Connection, family: Family, patch: &UserPatch) -> 
 }
 
 /// The provider's root attributes a patch speaks of, in alphabetical order.
-fn named_attributes(patch: &UserPatch, which: impl Fn(&Field<String>) -> bool) -> Vec<&'static str> {
+fn named_attributes(
+    patch: &UserPatch,
+    which: impl Fn(&Field<String>) -> bool,
+) -> Vec<&'static str> {
     [
         ("family_name", &patch.family_name),
         ("given_name", &patch.given_name),

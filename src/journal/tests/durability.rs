@@ -39,7 +39,7 @@ fn nothing_is_durable_before_its_sync() {
 fn what_waits_shares_one_sync() {
     let disk = SimDisk::new();
     let big = Options { segment_bytes: 100_000, preallocate_bytes: 100_000, ..options() };
-    let journal = Embedded::open(Arc::new(disk.clone()), big).unwrap().0;
+    let journal = Embedded::open(Arc::new(disk.clone()), &big).unwrap().0;
     disk.hold_syncs();
     append(&journal, b"first").unwrap();
     disk.wait_for_held_sync();
@@ -57,7 +57,7 @@ fn at_intervals_a_record_is_durable_once_written_and_synced_later() {
     let disk = SimDisk::new();
     let durability = Durability::Interval(Duration::from_hours(1));
     let options = Options { durability, ..options() };
-    let journal = Embedded::open(Arc::new(disk.clone()), options.clone()).unwrap().0;
+    let journal = Embedded::open(Arc::new(disk.clone()), &options).unwrap().0;
     let lsn = append_durably(&journal, b"written");
     assert_eq!(journal.progress().borrow().synced, Lsn::ZERO);
     let powerless = disk.fork();
@@ -131,7 +131,7 @@ fn everything_that_waits_fails_with_the_write() {
 fn the_queue_has_a_bound_in_records_and_bytes() {
     let disk = SimDisk::new();
     let small = Options { max_queue_records: 3, max_queue_bytes: 10_000, ..options() };
-    let journal = Embedded::open(Arc::new(disk.clone()), small).unwrap().0;
+    let journal = Embedded::open(Arc::new(disk.clone()), &small).unwrap().0;
     disk.hold_syncs();
     append(&journal, b"being written").unwrap();
     disk.wait_for_held_sync();
@@ -151,7 +151,7 @@ fn the_queue_has_a_bound_in_records_and_bytes() {
 fn a_flush_does_not_wait_for_ever() {
     let disk = SimDisk::new();
     let hasty = Options { flush_timeout: Duration::from_millis(1), ..options() };
-    let journal = Embedded::open(Arc::new(disk.clone()), hasty).unwrap().0;
+    let journal = Embedded::open(Arc::new(disk.clone()), &hasty).unwrap().0;
     disk.hold_syncs();
     append(&journal, b"x").unwrap();
     let result = journal.flush();
@@ -162,6 +162,6 @@ fn a_flush_does_not_wait_for_ever() {
 #[test]
 fn options_that_contradict_each_other_are_refused() {
     let contradicting = Options { max_queue_bytes: 10, ..options() };
-    let error = Embedded::open(Arc::new(SimDisk::new()), contradicting).unwrap_err();
+    let error = Embedded::open(Arc::new(SimDisk::new()), &contradicting).unwrap_err();
     assert!(matches!(error, JournalError::Options(_)), "{error}");
 }

@@ -106,7 +106,7 @@ fn at_intervals_a_full_disk_keeps_what_was_written_before() {
     let disk = SimDisk::new();
     let durability = crate::journal::Durability::Interval(Duration::from_hours(1));
     let options = Options { durability, ..options() };
-    let journal = Embedded::open(Arc::new(disk.clone()), options).unwrap().0;
+    let journal = Embedded::open(Arc::new(disk.clone()), &options).unwrap().0;
     let acknowledged = fill(&disk, &journal, 300);
     assert!(!acknowledged.is_empty());
     disk.set_capacity(None);

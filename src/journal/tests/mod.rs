@@ -30,7 +30,7 @@ fn options() -> Options {
 }
 
 fn try_open(disk: &SimDisk) -> Result<(Embedded, Opened), JournalError> {
-    Embedded::open(Arc::new(disk.clone()), options())
+    Embedded::open(Arc::new(disk.clone()), &options())
 }
 
 #[track_caller]
@@ -93,9 +93,13 @@ fn names(disk: &SimDisk) -> Vec<String> {
     super::Disk::list(disk).unwrap()
 }
 
+fn is_segment(name: &str) -> bool {
+    super::segment::base_of(name).is_some()
+}
+
 /// The segment that is written to.
 fn active_name(disk: &SimDisk) -> String {
-    names(disk).into_iter().rfind(|name| name.ends_with(".seg")).unwrap()
+    names(disk).into_iter().rfind(|name| is_segment(name)).unwrap()
 }
 
 /// What record `number` holds: numbers of different lengths.

@@ -112,7 +112,7 @@ impl World {
             }
         }
         if let Some(last) = last.filter(|_| is_waited_for && !self.is_holding) {
-            drop(outcome(self.journal(), last));
+            wait_until(self.journal(), |progress| progress.outcome(last).is_some());
         }
     }
 

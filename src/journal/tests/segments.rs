@@ -13,7 +13,7 @@ fn segments_follow_each_other_and_go_when_they_are_not_needed() {
     let after = journal.stats();
     assert!(after.segments < before.segments && after.size_bytes < before.size_bytes);
     assert!(after.oldest <= Lsn::new(41));
-    let segments = names(&disk).iter().filter(|name| name.ends_with(".seg")).count();
+    let segments = names(&disk).iter().filter(|name| is_segment(name)).count();
     assert_eq!(u64::try_from(segments).unwrap(), after.segments);
     drop(journal);
     let (journal, opened) = try_open(&disk).unwrap();
@@ -104,7 +104,7 @@ fn files_can_be_read_by_their_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a").join("journal");
     let disk = Arc::new(crate::journal::OsDisk::open(&path).unwrap());
-    let journal = Embedded::open(disk, options()).unwrap().0;
+    let journal = Embedded::open(disk, &options()).unwrap().0;
     append_durably(&journal, b"x");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     for entry in std::fs::read_dir(&path).unwrap() {

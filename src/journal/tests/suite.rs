@@ -10,13 +10,13 @@ fn embedded() -> Box<dyn Journal> {
 fn embedded_at_intervals() -> Box<dyn Journal> {
     let durability = crate::journal::Durability::Interval(Duration::from_millis(1));
     let options = Options { durability, ..options() };
-    Box::new(Embedded::open(Arc::new(SimDisk::new()), options).unwrap().0)
+    Box::new(Embedded::open(Arc::new(SimDisk::new()), &options).unwrap().0)
 }
 
 fn on_a_real_disk() -> Box<dyn Journal> {
     let folder = tempfile::tempdir().unwrap();
     let disk = crate::journal::OsDisk::open(&folder.path().join("journal")).unwrap();
-    let journal = Embedded::open(Arc::new(disk), options()).unwrap().0;
+    let journal = Embedded::open(Arc::new(disk), &options()).unwrap().0;
     Box::new(InFolder { journal, _folder: folder })
 }
 

@@ -63,7 +63,11 @@ pub struct Block {
 }
 
 /// The bytes of a snapshot block.
-pub fn encode_block(documents: &[Document], clients: &[&Client], resources: &[&Resource]) -> Vec<u8> {
+pub fn encode_block(
+    documents: &[Document],
+    clients: &[&Client],
+    resources: &[&Resource],
+) -> Vec<u8> {
     v1::encode_block(documents, clients, resources)
 }
 

@@ -94,7 +94,11 @@ fn options() -> impl Options {
 }
 
 fn write<T: Serialize>(value: &T) -> Vec<u8> {
-    let size = options().serialized_size(value).ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    let size = options()
+        .serialized_size(value)
+        .ok()
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(0);
     let mut out = Vec::with_capacity(size + 1);
     out.push(NUMBER);
     options().serialize_into(&mut out, value).expect("strings and integers always serialize");
@@ -259,7 +263,9 @@ fn outcome(stored: &StoredOutcome<'_>) -> Result<Outcome, FormatError> {
         StoredOutcome::Client(stored) => Outcome::Client(Arc::new(client(stored)?)),
         StoredOutcome::ClientGone(id) => Outcome::ClientGone((*id).to_owned()),
         StoredOutcome::Resource(stored) => Outcome::Resource(Arc::new(resource(stored)?)),
-        StoredOutcome::ResourceGone(number, id) => Outcome::ResourceGone(kind(*number)?, (*id).to_owned()),
+        StoredOutcome::ResourceGone(number, id) => {
+            Outcome::ResourceGone(kind(*number)?, (*id).to_owned())
+        }
     })
 }
 
@@ -295,7 +301,11 @@ pub(super) fn decode_change(body: &[u8]) -> Result<(TenantUid, Change), FormatEr
     Ok((TenantUid(stored.tenant), change))
 }
 
-pub(super) fn encode_block(documents: &[Document], clients: &[&Client], resources: &[&Resource]) -> Vec<u8> {
+pub(super) fn encode_block(
+    documents: &[Document],
+    clients: &[&Client],
+    resources: &[&Resource],
+) -> Vec<u8> {
     write(&StoredBlock {
         users: documents.iter().map(stored_user).collect(),
         clients: clients.iter().map(|client| stored_client(client)).collect(),
@@ -336,7 +346,11 @@ mod tests {
         Change {
             version: Version::new(9),
             at: Timestamp::from_millis(1),
-            provenance: Provenance { actor: "me".to_owned(), reason: Some("why".to_owned()), ..Provenance::default() },
+            provenance: Provenance {
+                actor: "me".to_owned(),
+                reason: Some("why".to_owned()),
+                ..Provenance::default()
+            },
             outcomes: vec![
                 Outcome::User(Document::of(&jane())),
                 Outcome::UserGone(UserId::trusted("auth0|2")),

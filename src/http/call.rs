@@ -1,0 +1,427 @@
+//! One request: which tenant it is for, who asks, what it carries.
+
+use super::problem::Problem;
+use super::query::Query;
+use super::route::{Params, Route};
+use super::schema;
+use super::services::{Services, token_tenant};
+use super::tokens::{Expect, Verified};
+use crate::domain::change::{Channel, Provenance};
+use crate::domain::command::Command;
+use crate::domain::json::Object;
+use crate::domain::permit::{Caller, permit};
+use crate::domain::scope::Scope;
+use crate::domain::time::Timestamp;
+use crate::domain::user::UserId;
+use crate::tenant::{Answer, TenantHandle};
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::{HttpRequest, web};
+use futures_util::StreamExt;
+use std::sync::Arc;
+
+/// One request on its way through a handler.
+pub struct Call {
+    /// What handlers share.
+    pub services: web::Data<Services>,
+    /// The tenant the host names.
+    pub tenant: TenantHandle,
+    /// The row of the table that was found.
+    pub route: &'static Route,
+    /// The parameters of the path.
+    pub params: Params,
+    /// The parameters of the query string.
+    pub query: Query,
+    /// Who asks, where the row wants to know.
+    pub caller: Caller,
+    /// The time at which the request is handled.
+    pub now: Timestamp,
+    /// The request's id.
+    pub request_id: String,
+    request: HttpRequest,
+    payload: Payload,
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("route", &self.route.path).finish_non_exhaustive()
+    }
+}
+
+/// What a request is made from besides its row.
+pub struct Raw {
+    /// The head.
+    pub request: HttpRequest,
+    /// The body, not read yet.
+    pub payload: Payload,
+    /// The request's id.
+    pub request_id: String,
+}
+
+impl std::fmt::Debug for Raw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Raw").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}
+
+impl Call {
+    /// Finds the tenant of a request and reads its query string.
+    ///
+    /// # Errors
+    /// 400 when the query string is not UTF-8.
+    pub fn new(
+        services: web::Data<Services>,
+        route: &'static Route,
+        params: Params,
+        raw: Raw,
+    ) -> Result<Self, Problem> {
+        let tenant = services.directory.by_host(host_of(&raw.request));
+        let query = Query::parse(raw.request.query_string())?;
+        Ok(Self {
+            tenant,
+            route,
+            params,
+            query,
+            caller: nobody(),
+            now: services.now(),
+            request_id: raw.request_id,
+            request: raw.request,
+            payload: raw.payload,
+            services,
+        })
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// The text of a header, if it is there and is text.
+    pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+        self.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The address the request came from.
+    pub fn peer(&self) -> Option<String> {
+        self.request.peer_addr().map(|address| address.ip().to_string())
+    }
+
+    /// Whether the request came over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.request.app_config().secure()
+    }
+
+    /// `scheme://host` as the caller wrote it: forwarded headers count for nothing.
+    pub fn origin(&self) -> String {
+        let scheme = if self.is_secure() { "https" } else { "http" };
+        format!("{scheme}://{}", host_of(&self.request))
+    }
+
+    /// The issuer of tokens made for this host.
+    pub fn issuer(&self) -> String {
+        format!("{}/", self.origin())
+    }
+
+    /// The audience of the management API at this host.
+    pub fn audience(&self) -> String {
+        format!("{}/api/v2/", self.origin())
+    }
+
+    /// Whether `audience` names the management API of this tenant: at the host of the
+    /// request, over either scheme on the plain listener (CONTRACT.md §0.1), or at an
+    /// address this server itself has.
+    pub fn is_management(&self, audience: &str) -> bool {
+        self.accepted_origins()
+            .iter()
+            .any(|origin| audience.strip_prefix(origin.as_str()) == Some("/api/v2/"))
+    }
+
+    /// The origins whose tokens are this tenant's.
+    fn accepted_origins(&self) -> Vec<String> {
+        let host = host_of(&self.request);
+        let mut origins = vec![format!("https://{host}")];
+        if !self.is_secure() {
+            origins.push(format!("http://{host}"));
+        }
+        let settings = self.services.settings();
+        let is_default = self.tenant.uid() == self.services.directory.default_tenant().uid();
+        if is_default && !settings.server.public_url.is_empty() {
+            origins.push(settings.server.public_url.trim_end_matches('/').to_owned());
+        }
+        let addresses = &self.services.addresses;
+        let port_of = |address: &str| {
+            address.rsplit_once(':').map_or(String::new(), |(_, port)| port.to_owned())
+        };
+        let name = if is_default {
+            "localhost".to_owned()
+        } else {
+            format!("{}.localhost", self.tenant.id())
+        };
+        origins.push(format!("http://{name}:{}", port_of(&addresses.http)));
+        if is_default {
+            origins.push(format!("http://127.0.0.1:{}", port_of(&addresses.http)));
+        }
+        if let Some(https) = &addresses.https {
+            origins.push(format!("https://{name}:{}", port_of(https)));
+            if is_default {
+                origins.push(format!("https://127.0.0.1:{}", port_of(https)));
+            }
+        }
+        origins
+    }
+
+    /// Finds out who asks from a bearer token and checks the scopes of the row.
+    ///
+    /// # Errors
+    /// 400, 401 or 403 as CONTRACT.md §6.2 and §6.3 say.
+    pub fn authenticate(&mut self, scopes: &'static [Scope]) -> Result<(), Problem> {
+        let verified = self.verified(self.bearer()?)?;
+        self.caller = Caller {
+            subject: verified.claims.sub.clone(),
+            client_id: verified.claims.client_id().unwrap_or_default().to_owned(),
+            scopes: verified.scopes.known(),
+            is_server: false,
+        };
+        if !scopes.is_empty() && !self.caller.has_any(scopes) {
+            return Err(crate::domain::permit::Forbidden::Scope { expected: scopes }.into());
+        }
+        Ok(())
+    }
+
+    /// The bearer token of the request, from the one `Authorization` header there may be.
+    ///
+    /// # Errors
+    /// 401 without one, 400 when the header is malformed.
+    pub fn bearer(&self) -> Result<&str, Problem> {
+        let mut all = self.headers().get_all(header::AUTHORIZATION);
+        let malformed = || Problem::new(400, "Bearer", "Bad HTTP authentication header format");
+        let value = all.next().ok_or_else(Problem::unauthenticated)?;
+        if all.next().is_some() {
+            return Err(malformed());
+        }
+        let text = value.to_str().map_err(|_| malformed())?;
+        let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Problem::unauthenticated());
+        }
+        if token.is_empty() || token.contains(' ') {
+            return Err(malformed());
+        }
+        Ok(token)
+    }
+
+    /// Verifies a token of this tenant for the management API.
+    ///
+    /// # Errors
+    /// 400 or 401.
+    pub fn verified(&self, token: &str) -> Result<Arc<Verified>, Problem> {
+        let origins = self.accepted_origins();
+        let issuers: Vec<String> = origins.iter().map(|origin| format!("{origin}/")).collect();
+        let audiences: Vec<String> =
+            origins.iter().map(|origin| format!("{origin}/api/v2/")).collect();
+        self.verified_for(token, &issuers, &audiences)
+    }
+
+    /// Verifies a token of this tenant for `/userinfo`, which a management token opens too.
+    ///
+    /// # Errors
+    /// 400 or 401.
+    pub fn verified_for_userinfo(&self, token: &str) -> Result<Arc<Verified>, Problem> {
+        let origins = self.accepted_origins();
+        let issuers: Vec<String> = origins.iter().map(|origin| format!("{origin}/")).collect();
+        let paths = ["/userinfo", "/api/v2/"];
+        let audiences: Vec<String> =
+            origins.iter().flat_map(|origin| paths.map(|path| format!("{origin}{path}"))).collect();
+        self.verified_for(token, &issuers, &audiences)
+    }
+
+    fn verified_for(
+        &self,
+        token: &str,
+        issuers: &[String],
+        audiences: &[String],
+    ) -> Result<Arc<Verified>, Problem> {
+        let issuers: Vec<&str> = issuers.iter().map(String::as_str).collect();
+        let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
+        let leeway = self.services.settings().auth.leeway.as_secs();
+        let expect = Expect {
+            issuers: &issuers,
+            audiences: &audiences,
+            now: self.now.seconds(),
+            leeway: u32::try_from(leeway).unwrap_or(u32::MAX),
+        };
+        let keys = self.services.keys();
+        let verified =
+            self.services.tokens.check(&keys, token_tenant(&self.tenant), token, &expect)?;
+        // A token outlives nobody: not the client it was issued to, not the user it speaks for.
+        let published = self.tenant.published();
+        let is_client_gone =
+            verified.claims.client_id().is_some_and(|id| published.client(id).is_none());
+        let is_user_gone = !verified.claims.sub.ends_with("@clients")
+            && verified.claims.gty.as_deref() != Some("client-credentials")
+            && published.user(&verified.claims.sub).is_none();
+        if is_client_gone || is_user_gone {
+            return Err(super::tokens::TokenError::Invalid("whom it was issued to is gone").into());
+        }
+        Ok(verified)
+    }
+
+    /// Reads the body: bounded in size and in time.
+    ///
+    /// # Errors
+    /// 413, 408, or 400 when the connection broke.
+    pub async fn body(&mut self) -> Result<Bytes, Problem> {
+        let limit = self.services.settings().server.max_body_bytes;
+        self.body_up_to(limit).await
+    }
+
+    /// Reads a body of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// 413, 408, or 400 when the connection broke.
+    pub async fn body_up_to(&mut self, limit: u64) -> Result<Bytes, Problem> {
+        let announced =
+            self.header(header::CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
+        if announced.is_some_and(|bytes| bytes > limit) {
+            return Err(Problem::too_large(limit));
+        }
+        let timeout = self.services.settings().server.body_timeout;
+        let read = async {
+            let mut body = BytesMut::new();
+            while let Some(piece) = self.payload.next().await {
+                let piece =
+                    piece.map_err(|_| Problem::body("The request payload could not be read."))?;
+                let total = body.len() + piece.len();
+                if u64::try_from(total).unwrap_or(u64::MAX) > limit {
+                    return Err(Problem::too_large(limit));
+                }
+                body.extend_from_slice(&piece);
+            }
+            Ok(body.freeze())
+        };
+        match tokio::time::timeout(timeout, read).await {
+            Ok(read) => read,
+            Err(_) => Err(Problem::new(408, "", "The request payload did not arrive in time.")),
+        }
+    }
+
+    /// Reads the body as a JSON object.
+    ///
+    /// # Errors
+    /// 415 for another content type, 400 for what is no JSON object, and as [`Self::body`].
+    pub async fn json(&mut self) -> Result<Object, Problem> {
+        let body = self.json_text().await?;
+        self.object(&body)
+    }
+
+    /// Reads the body as a JSON object; an empty or `null` body is `{}`.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub async fn json_or_empty(&mut self) -> Result<Object, Problem> {
+        let body = self.body().await?;
+        let text = utf8(&body)?;
+        if text.trim().is_empty() || text.trim() == "null" {
+            Ok(Object::empty())
+        } else {
+            self.object(text)
+        }
+    }
+
+    /// Reads the body as text that claims to be JSON.
+    ///
+    /// # Errors
+    /// 415, and as [`Self::body`].
+    pub async fn json_text(&mut self) -> Result<String, Problem> {
+        if !is_json(self.header(header::CONTENT_TYPE)) {
+            return Err(Problem::new(415, "", "Unsupported Media Type"));
+        }
+        let body = self.body().await?;
+        Ok(utf8(&body)?.to_owned())
+    }
+
+    /// Reads text as an object, within this tenant's depth.
+    ///
+    /// # Errors
+    /// 400 naming what is wrong.
+    pub fn object(&self, text: &str) -> Result<Object, Problem> {
+        Object::parse(text, self.tenant.rules().depth + 1).map_err(Into::into)
+    }
+
+    /// The user id in the path; one that can be no id is one nobody has.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn user_id(&self) -> Result<UserId, Problem> {
+        UserId::parse(self.params.get("id")).map_err(|_| Problem::no_user())
+    }
+
+    /// Who asked for a change, and how.
+    pub fn provenance(&self, channel: Channel) -> Provenance {
+        let reason =
+            self.header("dossier-reason").map(|reason| reason.chars().take(1000).collect());
+        Provenance {
+            actor: self.caller.subject.clone(),
+            client_id: self.caller.client_id.clone(),
+            channel,
+            request_id: self.request_id.clone(),
+            reason,
+        }
+    }
+
+    /// Asks the tenant for a change, if the caller may.
+    ///
+    /// # Errors
+    /// 403, or what the tenant says.
+    pub async fn write(&self, channel: Channel, command: Command) -> Result<Answer, Problem> {
+        let permitted = permit(&self.caller, command)?;
+        Ok(self.tenant.write(permitted, self.provenance(channel), self.now).await?)
+    }
+
+    /// Asks the tenant for a change the server makes on its own account.
+    ///
+    /// # Errors
+    /// What the tenant says.
+    pub async fn write_as_server(
+        &self,
+        channel: Channel,
+        command: Command,
+    ) -> Result<Answer, Problem> {
+        let command = crate::tenant::by_server(command);
+        Ok(self.tenant.write(command, self.provenance(channel), self.now).await?)
+    }
+}
+
+fn nobody() -> Caller {
+    Caller {
+        subject: String::new(),
+        client_id: String::new(),
+        scopes: crate::domain::scope::ScopeSet::EMPTY,
+        is_server: false,
+    }
+}
+
+/// The host of a request, with its port.
+pub fn host_of(request: &HttpRequest) -> &str {
+    let authority = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
+    authority
+        .or_else(|| request.headers().get(header::HOST).and_then(|value| value.to_str().ok()))
+        .unwrap_or_default()
+}
+
+/// Whether a content type is JSON; a missing one is taken for it.
+fn is_json(content_type: Option<&str>) -> bool {
+    let Some(content_type) = content_type else { return true };
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// The text of a body.
+///
+/// # Errors
+/// 400 when it is no UTF-8.
+pub fn utf8(body: &Bytes) -> Result<&str, Problem> {
+    std::str::from_utf8(body).map_err(|_| {
+        Problem::body(schema::message("Invalid request payload JSON format: not UTF-8", "", ""))
+    })
+}

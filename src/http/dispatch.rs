@@ -1,0 +1,164 @@
+//! The one handler of all requests.
+
+use super::call::{Call, Raw};
+use super::problem::Problem;
+use super::random;
+use super::route::{Access, Dialect, Found, Route};
+use super::services::Services;
+use super::{health, v2};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Every route there is, hot dialects first.
+pub static TABLES: &[&[Route]] = &[v2::ROUTES, health::ROUTES];
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Takes one request and answers it.
+pub async fn dispatch(
+    request: HttpRequest,
+    payload: Payload,
+    services: Data<Services>,
+) -> HttpResponse {
+    let started = Instant::now();
+    let request_id = random::request_id();
+    let head = request.clone();
+    let raw = Raw { request, payload, request_id: request_id.clone() };
+    let mut response = answer(raw, services.clone()).await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        headers.insert(REQUEST_ID.clone(), id);
+    }
+    add_cors(&head, headers, &services);
+    services.requests.fetch_add(1, Ordering::Relaxed);
+    log_access(&head, response.status(), started, &request_id, &services);
+    response
+}
+
+async fn answer(raw: Raw, services: Data<Services>) -> HttpResponse {
+    let path = raw.request.uri().path().to_owned();
+    let dialect = dialect_of(&path);
+    let settings = services.settings();
+    let uri_bytes = raw.request.uri().path_and_query().map_or(0, |whole| whole.as_str().len());
+    if u64::try_from(uri_bytes).unwrap_or(u64::MAX) > settings.server.max_uri_bytes {
+        return Problem::new(414, "", "Request-URI Too Long").answer(dialect);
+    }
+    if *raw.request.method() == Method::OPTIONS {
+        return preflight(&raw.request);
+    }
+    let (route, params) = match services.router.find(raw.request.method(), &path) {
+        Found::Route(route, params) => (route, params),
+        Found::BadPath => {
+            return Problem::new(400, "invalid_uri", "Path validation error: 'Invalid UTF-8'.")
+                .answer(dialect);
+        }
+        Found::OtherMethod | Found::Nothing => return unrouted(services, raw, &path, dialect),
+    };
+    let call = match Call::new(services, route, params, raw) {
+        Ok(call) => call,
+        Err(problem) => return problem.answer(route.dialect),
+    };
+    run(call, route).await.unwrap_or_else(|problem| problem.answer(route.dialect))
+}
+
+async fn run(mut call: Call, route: &'static Route) -> Result<HttpResponse, Problem> {
+    if let Access::Scopes(scopes) = route.access {
+        call.authenticate(scopes)?;
+    }
+    (route.handler)(call).await
+}
+
+/// Management routes that are Auth0's but not ours answer 403 to who is known, since
+/// its tools take that for "not in your plan" and go on (CONTRACT.md §0.1-8).
+fn unrouted(services: Data<Services>, raw: Raw, path: &str, dialect: Dialect) -> HttpResponse {
+    let Some(scope) = v2::unimplemented_scope(raw.request.method(), path) else {
+        return Problem::no_route().answer(dialect);
+    };
+    let refused = Call::new(services, &v2::FALLBACK, super::route::Params::default(), raw)
+        .and_then(|mut call| {
+            call.authenticate(&[])?;
+            Ok(Problem::new(
+                403,
+                "insufficient_scope",
+                format!("Insufficient scope, expected any of: {scope}"),
+            ))
+        });
+    refused.unwrap_or_else(|problem| problem).answer(dialect)
+}
+
+/// The manners of a path, for errors before its row is known.
+fn dialect_of(path: &str) -> Dialect {
+    if path.starts_with("/api/v2/") {
+        Dialect::V2
+    } else if path.starts_with("/api/user/") {
+        Dialect::KeyValue
+    } else if path.starts_with("/oauth/") || path.starts_with("/connect/") || path == "/userinfo" {
+        Dialect::OAuth
+    } else if path.starts_with("/api/") {
+        Dialect::V1
+    } else {
+        Dialect::Dossier
+    }
+}
+
+fn preflight(request: &HttpRequest) -> HttpResponse {
+    let methods = "GET,HEAD,PUT,PATCH,POST,DELETE";
+    let asked = request
+        .headers()
+        .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+        .and_then(|value| value.to_str().ok());
+    let allowed =
+        asked.unwrap_or("Accept,Authorization,Content-Type,If-None-Match,If-Match").to_owned();
+    HttpResponse::build(StatusCode::NO_CONTENT)
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, allowed))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))
+        .finish()
+}
+
+/// Answers a browser's origin if the settings name it, exactly.
+fn add_cors(request: &HttpRequest, headers: &mut header::HeaderMap, services: &Services) {
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return };
+    let settings = services.settings();
+    let is_allowed =
+        settings.cors.origins.iter().any(|own| own == "*" || own.as_bytes() == origin.as_bytes());
+    headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    if is_allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(
+                "WWW-Authenticate,Server-Authorization,ETag,Dossier-Version,X-Request-Id,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After",
+            ),
+        );
+    }
+}
+
+/// Writes the line of a request; never its query string, which may carry tokens.
+fn log_access(
+    request: &HttpRequest,
+    status: StatusCode,
+    started: Instant,
+    request_id: &str,
+    services: &Services,
+) {
+    use crate::config::AccessLog;
+    let settings = services.settings();
+    let took = started.elapsed();
+    let is_wanted = match settings.log.access {
+        AccessLog::Off => false,
+        AccessLog::All => true,
+        AccessLog::Slow => took >= settings.log.slow || status.is_server_error(),
+    };
+    if is_wanted {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        log::info!(
+            method:% = request.method(), path:? = request.uri().path(), status = status.as_u16(), micros, request_id;
+            "request"
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! The wire: dialects, tokens, problems, the dashboard.
+//!
+//! One handler takes every request ([`dispatch`]), finds its row in the table of
+//! routes ([`route`]), asks who is calling ([`call`]) and hands over to a dialect.
+//! Handlers turn bytes into a command and a change into bytes; rules live below.
+
+pub mod call;
+pub mod dispatch;
+pub mod health;
+pub mod problem;
+pub mod query;
+pub mod random;
+pub mod route;
+pub mod schema;
+pub mod services;
+pub mod tokens;
+pub mod v2;
+
+/// The content type of management answers.
+pub const JSON: &str = "application/json; charset=utf-8";
+
+/// The content type of token answers.
+pub const PLAIN_JSON: &str = "application/json";

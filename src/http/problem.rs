@@ -1,0 +1,450 @@
+//! The one table from failure to status, code and text.
+//!
+//! Every way a request can fail becomes a [`Problem`] here, arm by arm, so a new
+//! failure does not compile until someone decides what the caller is told. Texts are
+//! Auth0's where clients match on them (CONTRACT.md §1.1, §2–§6). Each dialect then
+//! renders the problem in its own shape.
+
+use super::route::Dialect;
+use super::schema;
+use super::tokens::TokenError;
+use crate::domain::decide::{LoginKey, Rejection};
+use crate::domain::json::{Builder, Fault, Kind};
+use crate::domain::permit::{self, Forbidden};
+use crate::domain::resource::ResourceKind;
+use crate::tenant::{DirectoryError, TenantError};
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+
+/// What a caller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `errorCode`, or the `error` of OAuth; empty when there is none.
+    pub code: &'static str,
+    /// The text.
+    pub message: String,
+    /// The value of `WWW-Authenticate`.
+    pub authenticate: Option<String>,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u32>,
+    /// The `error_uri` of OAuth.
+    pub uri: Option<&'static str>,
+    /// More members of the body, as (key, JSON text).
+    pub members: Vec<(&'static str, String)>,
+}
+
+impl Problem {
+    /// A problem with a status, a code and a text.
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            authenticate: None,
+            retry_after: None,
+            uri: None,
+            members: Vec::new(),
+        }
+    }
+
+    /// 400 with the code of a bad body.
+    pub fn body(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_body", message)
+    }
+
+    /// 400 with the code of a bad query string.
+    pub fn query(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_query_string", message)
+    }
+
+    /// No such route.
+    pub fn no_route() -> Self {
+        Self::new(404, "", "Not Found")
+    }
+
+    /// No such user.
+    pub fn no_user() -> Self {
+        Self::new(404, "inexistent_user", "The user does not exist.")
+    }
+
+    /// No such client.
+    pub fn no_client() -> Self {
+        Self::new(404, "inexistent_client", "The client does not exist")
+    }
+
+    /// Nobody said who asks.
+    pub fn unauthenticated() -> Self {
+        Self {
+            authenticate: Some("Bearer".to_owned()),
+            ..Self::new(401, "", "Missing authentication")
+        }
+    }
+
+    /// A body beyond the limit.
+    pub fn too_large(limit: u64) -> Self {
+        Self::new(413, "", format!("Payload content length greater than maximum allowed: {limit}"))
+    }
+
+    /// Something of ours went wrong; the log says what.
+    pub fn internal() -> Self {
+        Self::new(500, "", "An internal server error occurred")
+    }
+
+    /// The answer, in the shape of a dialect.
+    pub fn answer(&self, dialect: Dialect) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        if let Some(challenge) = &self.authenticate {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        let (content_type, body) = match dialect {
+            Dialect::V2 | Dialect::Dossier => (super::JSON, self.management_body(status)),
+            Dialect::OAuth => (super::PLAIN_JSON, self.oauth_body()),
+            Dialect::V1 => (super::JSON, self.oauth_body()),
+            Dialect::KeyValue => {
+                ("application/problem+json; charset=utf-8", self.problem_body(status))
+            }
+        };
+        response.insert_header((header::CONTENT_TYPE, content_type));
+        if matches!(dialect, Dialect::OAuth) {
+            response.insert_header((header::CACHE_CONTROL, "no-store"));
+        }
+        response.body(body)
+    }
+
+    /// `{"statusCode","error","message","errorCode"}` (CONTRACT.md §6.1).
+    fn management_body(&self, status: StatusCode) -> String {
+        let mut out = Builder::new();
+        out.raw("statusCode", &self.status.to_string())
+            .string("error", reason(status))
+            .string("message", &self.message);
+        if !self.code.is_empty() {
+            out.string("errorCode", self.code);
+        }
+        for (key, value) in &self.members {
+            out.raw(key, value);
+        }
+        out.finish()
+    }
+
+    /// `{"error","error_description"}` (CONTRACT.md §1.1).
+    fn oauth_body(&self) -> String {
+        let code = match (self.code, self.status) {
+            ("", 401) => "access_denied",
+            ("", 404) => "not_found",
+            ("", 503) => "temporarily_unavailable",
+            ("", 500..) => "server_error",
+            ("", _) => "invalid_request",
+            (code, _) => code,
+        };
+        let mut out = Builder::new();
+        out.string("error", code)
+            .string("error_description", &self.message)
+            .optional("error_uri", self.uri);
+        out.finish()
+    }
+
+    /// RFC 9457, as ASP.NET writes it (CONTRACT.md §8.4).
+    fn problem_body(&self, status: StatusCode) -> String {
+        let mut out = Builder::new();
+        out.string("type", "about:blank")
+            .string("title", reason(status))
+            .raw("status", &self.status.to_string())
+            .string("detail", &self.message);
+        if !self.code.is_empty() {
+            out.string("errorCode", self.code);
+        }
+        out.finish()
+    }
+}
+
+/// The reason phrase, with the name Auth0's server still uses for 413.
+fn reason(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+        other => other.canonical_reason().unwrap_or("Error"),
+    }
+}
+
+impl From<Forbidden> for Problem {
+    fn from(forbidden: Forbidden) -> Self {
+        match forbidden {
+            Forbidden::Scope { expected } | Forbidden::Members { expected } => Self {
+                authenticate: Some(format!(
+                    "Bearer error=\"insufficient_scope\", scope=\"{}\"",
+                    permit::names(expected).replace(',', " ")
+                )),
+                ..Self::new(
+                    403,
+                    "insufficient_scope",
+                    format!("Insufficient scope, expected any of: {}", permit::names(expected)),
+                )
+            },
+            Forbidden::NotOwner => Self::new(
+                403,
+                "unowned_resource",
+                "User to be acted on does not match subject in bearer token.",
+            ),
+        }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let refused = |text: &'static str| Self {
+            authenticate: Some(format!("Bearer error=\"{text}\"")),
+            members: vec![("attributes", format!("{{\"error\":\"{text}\"}}"))],
+            ..Self::new(401, "", text)
+        };
+        match error {
+            TokenError::Malformed | TokenError::TooLarge => {
+                Self::new(400, "Bearer", "Bad HTTP authentication header format")
+            }
+            TokenError::Expired => refused("Expired token received for JSON Web Token validation"),
+            TokenError::Signature | TokenError::WrongIssuer | TokenError::WrongAudience => {
+                refused("Invalid signature received for JSON Web Token validation")
+            }
+            TokenError::NotYetValid | TokenError::Invalid(_) => refused("Invalid token"),
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Syntax { line, column } => Self::body(format!(
+                "Invalid request payload JSON format (line {line}, column {column})"
+            )),
+            Fault::DuplicateKey { key } => {
+                Self::body(schema::message(&format!("Duplicate property: {key}"), "", ""))
+            }
+            Fault::TooDeep { limit } => Self::body(schema::message(
+                &format!("Object is nested deeper than {limit} levels"),
+                "",
+                "",
+            )),
+            Fault::WrongKind { wanted, found } => Self::body(schema::message(
+                &format!("Expected type {wanted} but found type {found}"),
+                "",
+                "",
+            )),
+        }
+    }
+}
+
+impl From<TenantError> for Problem {
+    fn from(error: TenantError) -> Self {
+        let busy = |status: u16, code: &'static str, message: &str| Self {
+            retry_after: Some(1),
+            ..Self::new(status, code, message)
+        };
+        match error {
+            TenantError::Rejected(rejection) => rejection.into(),
+            TenantError::Busy => busy(
+                503,
+                "overloaded",
+                "Too many requests are waiting, nothing was changed. Try again.",
+            ),
+            TenantError::DiskFull => Self::new(
+                507,
+                "insufficient_storage",
+                "The disk is full, nothing was changed. Reads go on; writes resume by themselves when there is space.",
+            ),
+            TenantError::Poisoned => busy(
+                503,
+                "storage_failed",
+                "Writing stopped after a disk failure, nothing was changed. Reads go on; a restart is needed.",
+            ),
+            TenantError::Unknown => busy(
+                503,
+                "outcome_unknown",
+                "A disk failure came between writing and knowing. Whether the change is kept shows after a restart.",
+            ),
+            TenantError::TimedOut => busy(
+                503,
+                "outcome_unknown",
+                "The change was not confirmed in time and may still happen. Read before trying again.",
+            ),
+            TenantError::TooLarge { limit_bytes, .. } => {
+                Self::too_large(u64::try_from(limit_bytes).unwrap_or(u64::MAX))
+            }
+            TenantError::Gone => Self::new(404, "inexistent_tenant", "The tenant does not exist."),
+            TenantError::Broken => Self::internal(),
+        }
+    }
+}
+
+impl From<DirectoryError> for Problem {
+    fn from(error: DirectoryError) -> Self {
+        let text = error.to_string();
+        match error {
+            DirectoryError::InvalidId => Self::body(text),
+            DirectoryError::Exists | DirectoryError::DomainTaken(_) => {
+                Self::new(409, "tenant_exists", text)
+            }
+            DirectoryError::NotFound => {
+                Self::new(404, "inexistent_tenant", "The tenant does not exist.")
+            }
+            DirectoryError::Default => Self::body(text),
+            DirectoryError::TooMany(_) => Self::new(403, "entity_limit_reached", text),
+            DirectoryError::Tenant(error) => error.into(),
+        }
+    }
+}
+
+const SYNC_HINT: &str = "must either be a database connection (using the Auth0 store), a passwordless connection (email or sms) or has disabled 'Sync user profile attributes at each login'. For more information, see https://auth0.com/docs/dashboard/guides/connections/configure-connection-sync";
+const REMOVAL_HINT: &str = "must either be a custom database connection with import mode disabled, a social or enterprise connection.";
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let unsupported = |message: String| Self::new(400, "operation_not_supported", message);
+        let idp = |message: &str| Self::new(400, "auth0_idp_error", message);
+        let invalid = |detail: &str, path: &str, about: &str| {
+            Self::body(schema::message(detail, path, about))
+        };
+        match rejection {
+            Rejection::UserNotFound => Self::no_user(),
+            Rejection::UserExists => Self::new(409, "auth0_idp_error", "The user already exists."),
+            Rejection::Taken(LoginKey::Email) => idp("The specified new email already exists"),
+            Rejection::Taken(LoginKey::Username) => idp("The specified new username already exists"),
+            Rejection::Taken(LoginKey::Phone) => idp("The specified new phone number already exists"),
+            Rejection::ConnectionNotFound => Self::new(400, "inexistent_connection", "The connection does not exist."),
+            Rejection::PatchConnectionNotFound => {
+                Self::new(400, "inexistent_connection", "Connection does not exist.")
+            }
+            Rejection::CreationNotSupported => unsupported(
+                "Connection does not support user creation through the API. It must either be a database or passwordless connection.".to_owned(),
+            ),
+            Rejection::ConnectionDisabled => unsupported("Connection is disabled.".to_owned()),
+            Rejection::DisabledConnectionChange => {
+                unsupported("Cannot change email or password for users in a disabled connection.".to_owned())
+            }
+            Rejection::UsernameNotSupported => {
+                unsupported("Cannot set username for connection without requires_username.".to_owned())
+            }
+            Rejection::MissingProperty { property } => invalid(&format!("Missing required property: {property}"), "", ""),
+            Rejection::NotTogether(pair) => {
+                unsupported(format!("Cannot update {} and {} simultaneously.", pair.0, pair.1))
+            }
+            Rejection::NotDatabaseUser { attribute } => {
+                unsupported(format!("Cannot update {attribute} for non-database user."))
+            }
+            Rejection::EnterpriseVerification => {
+                unsupported("Email verification is not supported for enterprise users.".to_owned())
+            }
+            Rejection::ProviderAttributes { attributes, connection, removal } => {
+                let (verb, hint) = if removal { ("removed", REMOVAL_HINT) } else { ("updated", SYNC_HINT) };
+                unsupported(format!(
+                    "The following user attributes cannot be {verb}: {}. The connection ({connection}) {hint}",
+                    attributes.join(", ")
+                ))
+            }
+            Rejection::SecondaryIdentity { attributes } => unsupported(format!(
+                "The following user attributes cannot be updated: {}. The specified connection belongs to a secondary identity.",
+                attributes.join(", ")
+            )),
+            Rejection::BadKeys { bag, keys } => invalid(
+                &format!("Invalid property name keys: {}", keys.join(",")),
+                &bag.to_string(),
+                "must not contain '.' or '$'",
+            ),
+            Rejection::ReservedKey { bag, key } => invalid("Data matches schema from 'not'", &format!("{bag}.{key}"), ""),
+            Rejection::MetadataTooLarge { bag, actual_bytes, limit_bytes } => invalid(
+                &format!("Object is too large ({actual_bytes} bytes), maximum {limit_bytes}"),
+                &bag.to_string(),
+                "",
+            ),
+            Rejection::TooManyKeys { bag, found, limit } => invalid(
+                &format!("Too many properties defined ({found}), maximum {limit}"),
+                &bag.to_string(),
+                schema::CLIENT_METADATA,
+            ),
+            Rejection::KeyLength { bag, chars, limit } => invalid(
+                &if chars == 0 {
+                    "String is too short (0 chars), minimum 1".to_owned()
+                } else {
+                    format!("String is too long ({chars} chars), maximum {limit}")
+                },
+                &bag.to_string(),
+                "a property name",
+            ),
+            Rejection::KeyAlphabet { bag, key } => {
+                invalid(&format!("Additional properties not allowed: {key}"), &bag.to_string(), "")
+            }
+            Rejection::ValueLength { bag, key, chars, limit } => invalid(
+                &format!("String is too long ({chars} chars), maximum {limit}"),
+                &format!("{bag}.{key}"),
+                "",
+            ),
+            Rejection::ValueKind { bag, key, found } => invalid(
+                &format!("Expected type {} but found type {found}", Kind::String),
+                &format!("{bag}.{key}"),
+                "",
+            ),
+            Rejection::TooManyEntries { limit } => {
+                Self::body(format!("The user would have more than {limit} metadata entries."))
+            }
+            Rejection::TooManyUsers { limit } => {
+                Self::new(403, "entity_limit_reached", format!("This tenant may have at most {limit} users."))
+            }
+            Rejection::ClientNotFound => Self::no_client(),
+            Rejection::ClientExists => {
+                Self::new(409, "client_exists", "Another client exists with the same client_id.")
+            }
+            Rejection::GlobalClient => unsupported("Global client cannot be deleted.".to_owned()),
+            Rejection::ResourceNotFound(kind) => no_resource(kind),
+            Rejection::ResourceExists(kind) => resource_exists(kind),
+            Rejection::ResourceFixed(_) => unsupported("The system resource cannot be changed.".to_owned()),
+            Rejection::SameIdentity => Self::body("Main identity and the new one are the same."),
+            Rejection::SecondaryNotFound => Self::new(400, "inexistent_user", "Provided secondary account not found."),
+            Rejection::IdentityExists => Self::new(409, "identity_exists", "Specified identity already exists."),
+            Rejection::MainIdentity => Self::body("Main identity cannot be removed."),
+            Rejection::IdentityNotFound => Self::new(404, "inexistent_identity", "The identity does not exist."),
+        }
+    }
+}
+
+/// The 404 of a kind of resource.
+pub fn no_resource(kind: ResourceKind) -> Problem {
+    let (code, message) = match kind {
+        ResourceKind::Connection => ("inexistent_connection", "The connection does not exist"),
+        ResourceKind::ClientGrant => ("inexistent_client_grant", "The client grant does not exist"),
+        ResourceKind::ResourceServer => {
+            ("inexistent_resource_server", "The resource server does not exist")
+        }
+        ResourceKind::Settings => ("inexistent_settings", "The settings do not exist"),
+        ResourceKind::RefreshToken => {
+            ("inexistent_refresh_token", "The refresh token does not exist")
+        }
+        ResourceKind::Tenant => ("inexistent_tenant", "The tenant does not exist."),
+        ResourceKind::Job => ("inexistent_job", "The job does not exist"),
+        ResourceKind::Ticket => ("inexistent_ticket", "The ticket does not exist"),
+    };
+    Problem::new(404, code, message)
+}
+
+fn resource_exists(kind: ResourceKind) -> Problem {
+    let (code, message) = match kind {
+        ResourceKind::Connection => {
+            ("connection_conflict", "A connection with the same name already exists")
+        }
+        ResourceKind::ClientGrant => {
+            ("client_grant_conflict", "A client grant already exists for this client and audience")
+        }
+        ResourceKind::ResourceServer => (
+            "resource_server_conflict",
+            "A resource server with the same identifier already exists",
+        ),
+        ResourceKind::Tenant => ("tenant_exists", "A tenant with this id already exists."),
+        ResourceKind::Settings
+        | ResourceKind::RefreshToken
+        | ResourceKind::Job
+        | ResourceKind::Ticket => ("conflict", "It already exists."),
+    };
+    Problem::new(409, code, message)
+}

@@ -1,0 +1,142 @@
+//! What handlers share: the tenants, the keys, the settings, the clock.
+
+use super::route::Router;
+use super::tokens::{KeyRing, TokenCache, TokenTenant};
+use crate::config::{Overridable, Settings};
+use crate::domain::password::{self, PasswordHash};
+use crate::domain::time::Timestamp;
+use crate::journal::Journal;
+use crate::tenant::{Directory, TenantHandle};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Semaphore;
+
+/// Tells the time; tests have their own.
+pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
+
+/// What handlers share.
+pub struct Services {
+    /// All tenants.
+    pub directory: Arc<Directory>,
+    /// Verified tokens.
+    pub tokens: TokenCache,
+    /// The routes.
+    pub router: Router,
+    /// The journal, for health and figures.
+    pub journal: Arc<dyn Journal>,
+    /// Whether everything is restored and nothing is being stopped.
+    pub is_ready: AtomicBool,
+    /// Requests answered since the start.
+    pub requests: AtomicU64,
+    /// Where this server can be reached, for issuers, links and the banner.
+    pub addresses: Addresses,
+    keys: RwLock<Arc<KeyRing>>,
+    settings: RwLock<Arc<Settings>>,
+    clock: Box<Clock>,
+    hashing: Semaphore,
+}
+
+/// Where this server can be reached.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// `host:port` of plain HTTP.
+    pub http: String,
+    /// `host:port` of HTTPS.
+    pub https: Option<String>,
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Services").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// Puts together what handlers share; not ready until [`Self::is_ready`] is set.
+    pub fn new(
+        directory: Arc<Directory>,
+        journal: Arc<dyn Journal>,
+        keys: KeyRing,
+        settings: Arc<Settings>,
+        addresses: Addresses,
+        clock: Box<Clock>,
+    ) -> Self {
+        let hashing_threads = match settings.auth.password_hash_threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads => threads,
+        };
+        Self {
+            directory,
+            tokens: TokenCache::new(settings.auth.token_cache),
+            router: Router::new(super::dispatch::TABLES),
+            journal,
+            is_ready: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            addresses,
+            keys: RwLock::new(Arc::new(keys)),
+            settings: RwLock::new(settings),
+            clock,
+            hashing: Semaphore::new(hashing_threads),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The settings as they are now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The settings a tenant may override.
+    pub fn settings_of(&self, tenant: &TenantHandle) -> Overridable {
+        self.settings().effective(tenant.id())
+    }
+
+    /// The signing keys as they are now.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other signing keys in place; tokens of keys that left are worth nothing from now on.
+    pub fn set_keys(&self, keys: KeyRing) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.tokens.clear();
+    }
+
+    /// Whether requests can be served.
+    pub fn ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire) && !self.journal.progress().borrow().is_poisoned()
+    }
+
+    /// Hashes a password off the workers, a bounded number at a time.
+    pub async fn hash_password(&self, plain: String) -> Option<String> {
+        let salt = super::random::bytes();
+        self.hashed(move || PasswordHash::create(&plain, salt).expose().to_owned()).await
+    }
+
+    /// Compares a password off the workers; without a stored one it costs the same and is false.
+    pub async fn verify_password(&self, plain: String, stored: Option<String>) -> bool {
+        let verify = move || match stored {
+            Some(stored) => PasswordHash::from_stored(stored).verify(&plain),
+            None => password::verify_absent(&plain),
+        };
+        self.hashed(verify).await.unwrap_or(false)
+    }
+
+    async fn hashed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let _turn = self.hashing.acquire().await.ok()?;
+        actix_web::web::block(work).await.ok()
+    }
+}
+
+/// The tenant as tokens know it.
+pub fn token_tenant(tenant: &TenantHandle) -> TokenTenant<'_> {
+    TokenTenant { uid: tenant.uid().0, id: tenant.id() }
+}

@@ -1,0 +1,230 @@
+//! `/api/v2/clients` (CONTRACT.md §4).
+
+use super::fields::Fields;
+use super::{Page, answer_at, json, no_content, wire};
+use crate::domain::change::Channel;
+use crate::domain::client::{Client, Secret};
+use crate::domain::command::{Command, NewClient};
+use crate::domain::permit::Forbidden;
+use crate::domain::scope::Scope;
+use crate::http::call::Call;
+use crate::http::problem::Problem;
+use crate::http::random;
+use crate::tenant::Answer;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
+
+/// Scopes that let a caller see secrets.
+const SECRETS: &[Scope] = &[Scope::READ_CLIENT_KEYS, Scope::READ_CLIENT_CREDENTIALS];
+
+/// What a caller with nothing but `read:client_summary` sees.
+const SUMMARY: &[&str] = &["tenant", "global", "client_id", "app_type", "name", "description"];
+
+/// Scopes that show more than the summary.
+const FULL: &[Scope] = &[
+    Scope::READ_CLIENTS,
+    Scope::READ_CLIENT_KEYS,
+    Scope::READ_CLIENT_CREDENTIALS,
+    Scope::CREATE_CLIENTS,
+    Scope::UPDATE_CLIENTS,
+    Scope::UPDATE_CLIENT_KEYS,
+];
+
+fn shown(call: &Call, client: &Client, fields: Option<&Fields>, with_secrets: bool) -> String {
+    let text = client.to_json(call.tenant.id(), with_secrets);
+    let text = if call.caller.has_any(FULL) {
+        text
+    } else {
+        crate::domain::json::Object::trusted(&text)
+            .filtered(|key| SUMMARY.contains(&key))
+            .as_json()
+            .to_owned()
+    };
+    match fields {
+        Some(fields) => fields.cut(&text, &["tenant"]),
+        None => text,
+    }
+}
+
+/// The wanted members; asking for the secret by name without the scope is refused (CONTRACT.md §4.3).
+fn wanted(call: &Call) -> Result<Option<Fields>, Problem> {
+    let fields = Fields::of(&call.query, None)?;
+    if fields.as_ref().is_some_and(|fields| fields.names("client_secret"))
+        && !call.caller.has_any(SECRETS)
+    {
+        return Err(Forbidden::Scope { expected: SECRETS }.into());
+    }
+    Ok(fields)
+}
+
+pub(super) async fn get(call: Call) -> Result<HttpResponse, Problem> {
+    call.query.only(&["fields", "include_fields"])?;
+    let fields = wanted(&call)?;
+    let client =
+        call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
+    let body = shown(&call, &client, fields.as_ref(), call.caller.has_any(SECRETS));
+    Ok(answer_at(StatusCode::OK, client.version).body(body))
+}
+
+pub(super) async fn credentials(call: Call) -> Result<HttpResponse, Problem> {
+    call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
+    Ok(json(StatusCode::OK, "[]"))
+}
+
+fn written(answer: &Answer) -> Result<&Arc<Client>, Problem> {
+    answer.change.as_ref().and_then(|change| change.client()).ok_or_else(Problem::internal)
+}
+
+pub(super) async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
+    let body = call.json().await?;
+    let body = wire::new_client(&body, call.tenant.rules().compat)?;
+    let secret = body.secret.unwrap_or_else(|| random::secret(64));
+    let new = NewClient {
+        id: random::alphanumeric(32),
+        secret: secret.clone(),
+        settings: body.settings,
+        client_metadata: body.client_metadata,
+        is_global: false,
+    };
+    let answer = call.write(Channel::V2, Command::CreateClient(Box::new(new))).await?;
+    let client = written(&answer)?;
+    // Who made a secret sees it this once, whatever is kept of it.
+    let seen = Client { secret: Some(Secret::Plain(secret)), ..client.as_ref().clone() };
+    let body = wire::with_creation_members(&seen.to_json(call.tenant.id(), true));
+    Ok(answer_at(StatusCode::CREATED, client.version).body(body))
+}
+
+pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
+    let id = call.params.get("id").to_owned();
+    let body = call.json().await?;
+    let patch = wire::client_patch(&body, call.tenant.rules().compat)?;
+    if patch.secret.is_none()
+        && (patch.settings.is_some() || patch.client_metadata.is_some())
+        && !call.caller.has_any(&[Scope::UPDATE_CLIENTS])
+    {
+        return Err(Forbidden::Members { expected: &[Scope::UPDATE_CLIENTS] }.into());
+    }
+    let answer =
+        call.write(Channel::V2, Command::UpdateClient { id, patch: Box::new(patch) }).await?;
+    let client = written(&answer)?;
+    let body = shown(&call, client, None, call.caller.has_any(SECRETS));
+    Ok(answer_at(StatusCode::OK, client.version).body(body))
+}
+
+pub(super) async fn rotate(mut call: Call) -> Result<HttpResponse, Problem> {
+    call.json_or_empty().await?;
+    let id = call.params.get("id").to_owned();
+    let secret = random::secret(64);
+    let answer =
+        call.write(Channel::V2, Command::RotateSecret { id, secret: secret.clone() }).await?;
+    let client = written(&answer)?;
+    let seen = Client { secret: Some(Secret::Plain(secret)), ..client.as_ref().clone() };
+    Ok(answer_at(StatusCode::OK, client.version).body(seen.to_json(call.tenant.id(), true)))
+}
+
+pub(super) async fn delete(call: Call) -> Result<HttpResponse, Problem> {
+    let id = call.params.get("id").to_owned();
+    let answer = call.write(Channel::V2, Command::DeleteClient { id: id.clone() }).await?;
+    call.services.tokens.forget_client(call.tenant.uid().0, &id);
+    Ok(no_content(answer.version))
+}
+
+const LIST_PARAMETERS: &[&str] = &[
+    "fields",
+    "include_fields",
+    "page",
+    "per_page",
+    "include_totals",
+    "from",
+    "take",
+    "is_global",
+    "is_first_party",
+    "app_type",
+    "external_client_id",
+    "q",
+];
+
+pub(super) async fn list(call: Call) -> Result<HttpResponse, Problem> {
+    call.query.only(LIST_PARAMETERS)?;
+    let page =
+        Page::of(&call, "Number of results per page. Default value is 50, maximum value is 100")?;
+    let fields = wanted(&call)?;
+    let take = call.query.number("take", 1, 100, "Number of results per page. Defaults to 50")?;
+    let clients = filtered(&call)?;
+    let with_secrets = call.caller.has_any(SECRETS);
+    let render = |clients: &[Arc<Client>]| {
+        let items: Vec<String> = clients
+            .iter()
+            .map(|client| shown(&call, client, fields.as_ref(), with_secrets))
+            .collect();
+        format!("[{}]", items.join(","))
+    };
+    if take.is_some() || call.query.get("from").is_some() {
+        let take = take.unwrap_or(50);
+        let after = call.query.get("from").map(cursor_id).transpose()?;
+        let rest: Vec<Arc<Client>> = clients
+            .into_iter()
+            .filter(|client| after.as_ref().is_none_or(|after| client.id > *after))
+            .collect();
+        let shown: Vec<Arc<Client>> = rest.iter().take(take).cloned().collect();
+        let next = match shown.last() {
+            Some(last) if rest.len() > take => {
+                format!(",\"next\":\"{}\"", URL_SAFE_NO_PAD.encode(&last.id))
+            }
+            Some(_) | None => String::new(),
+        };
+        return Ok(json(StatusCode::OK, format!("{{\"clients\":{}{next}}}", render(&shown))));
+    }
+    let total = clients.len();
+    let shown: Vec<Arc<Client>> = clients.into_iter().skip(page.start).take(page.limit).collect();
+    let body = if page.with_totals {
+        format!(
+            "{{\"total\":{total},\"start\":{},\"limit\":{},\"clients\":{}}}",
+            page.start,
+            page.limit,
+            render(&shown)
+        )
+    } else {
+        render(&shown)
+    };
+    Ok(json(StatusCode::OK, body))
+}
+
+fn cursor_id(cursor: &str) -> Result<String, Problem> {
+    let decoded =
+        URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.ok_or_else(|| Problem::query("The 'from' cursor is not one this server made."))
+}
+
+/// All clients the parameters ask for, in the order of their ids.
+fn filtered(call: &Call) -> Result<Vec<Arc<Client>>, Problem> {
+    let is_global = call.query.flag("is_global")?;
+    let is_first_party = call.query.flag("is_first_party")?;
+    let app_types: Option<Vec<&str>> = call
+        .query
+        .get("app_type")
+        .filter(|types| !types.is_empty())
+        .map(|types| types.split(',').collect());
+    let external = call.query.get("external_client_id");
+    let clients = call.tenant.published().clients();
+    Ok(clients
+        .into_iter()
+        .filter(|client| {
+            is_global.is_none_or(|wanted| client.is_global == wanted)
+                && is_first_party
+                    .is_none_or(|wanted| client.settings.get_bool("is_first_party") == Some(wanted))
+                && app_types.as_ref().is_none_or(|types| {
+                    client
+                        .settings
+                        .get_str("app_type")
+                        .is_some_and(|own| types.contains(&own.as_ref()))
+                })
+                && external.is_none_or(|wanted| {
+                    client.settings.get_str("external_client_id").is_some_and(|own| own == wanted)
+                })
+        })
+        .collect())
+}

@@ -1,0 +1,255 @@
+//! Management API v2, as Auth0 speaks it (CONTRACT.md §2–§7).
+
+pub mod clients;
+pub mod fields;
+pub mod users;
+mod wire;
+
+use super::call::Call;
+use super::problem::Problem;
+use super::route::{Access, Answering, Dialect, Route};
+use crate::domain::permit::READ_USER;
+use crate::domain::scope::Scope;
+use crate::domain::time::Version;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    scopes: &'static [Scope],
+    summary: &'static str,
+    handler: fn(Call) -> Answering,
+) -> Route {
+    Route { method, path, dialect: Dialect::V2, access: Access::Scopes(scopes), summary, handler }
+}
+
+const READ_CLIENT: &[Scope] = &[
+    Scope::READ_CLIENTS,
+    Scope::READ_CLIENT_KEYS,
+    Scope::READ_CLIENT_CREDENTIALS,
+    Scope::READ_CLIENT_SUMMARY,
+];
+const LIST_CLIENTS: &[Scope] =
+    &[Scope::READ_CLIENTS, Scope::READ_CLIENT_KEYS, Scope::READ_CLIENT_SUMMARY];
+const UPDATE_CLIENT: &[Scope] = &[Scope::UPDATE_CLIENTS, Scope::UPDATE_CLIENT_KEYS];
+const DELETE_USER: &[Scope] = &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER];
+
+/// The routes of users and clients; the singular and `applications` spellings are the seed's.
+pub static ROUTES: &[Route] = &[
+    route("GET", "/api/v2/users/{id}", READ_USER, "Get a user", |call| Box::pin(users::get(call))),
+    route(
+        "PATCH",
+        "/api/v2/users/{id}",
+        crate::domain::permit::UPDATE_USER,
+        "Update a user",
+        |call| Box::pin(users::update(call)),
+    ),
+    route("DELETE", "/api/v2/users/{id}", DELETE_USER, "Delete a user", |call| {
+        Box::pin(users::delete(call))
+    }),
+    route("GET", "/api/v2/users", &[Scope::READ_USERS], "List or search users", |call| {
+        Box::pin(users::list(call))
+    }),
+    route("POST", "/api/v2/users", &[Scope::CREATE_USERS], "Create a user", |call| {
+        Box::pin(users::create(call))
+    }),
+    route(
+        "GET",
+        "/api/v2/users-by-email",
+        &[Scope::READ_USERS],
+        "Find users by e-mail address",
+        |call| Box::pin(users::by_email(call)),
+    ),
+    route("GET", "/api/v2/clients", LIST_CLIENTS, "List clients", |call| {
+        Box::pin(clients::list(call))
+    }),
+    route("POST", "/api/v2/clients", &[Scope::CREATE_CLIENTS], "Create a client", |call| {
+        Box::pin(clients::create(call))
+    }),
+    route("GET", "/api/v2/clients/{id}", READ_CLIENT, "Get a client", |call| {
+        Box::pin(clients::get(call))
+    }),
+    route("PATCH", "/api/v2/clients/{id}", UPDATE_CLIENT, "Update a client", |call| {
+        Box::pin(clients::update(call))
+    }),
+    route("DELETE", "/api/v2/clients/{id}", &[Scope::DELETE_CLIENTS], "Delete a client", |call| {
+        Box::pin(clients::delete(call))
+    }),
+    route(
+        "POST",
+        "/api/v2/clients/{id}/rotate-secret",
+        &[Scope::UPDATE_CLIENT_KEYS],
+        "Rotate a client's secret",
+        |call| Box::pin(clients::rotate(call)),
+    ),
+    route(
+        "GET",
+        "/api/v2/clients/{id}/credentials",
+        &[Scope::READ_CLIENT_CREDENTIALS],
+        "List a client's credentials",
+        |call| Box::pin(clients::credentials(call)),
+    ),
+    route("GET", "/api/v2/applications", LIST_CLIENTS, "List clients", |call| {
+        Box::pin(clients::list(call))
+    }),
+    route("POST", "/api/v2/applications", &[Scope::CREATE_CLIENTS], "Create a client", |call| {
+        Box::pin(clients::create(call))
+    }),
+    route("GET", "/api/v2/applications/{id}", READ_CLIENT, "Get a client", |call| {
+        Box::pin(clients::get(call))
+    }),
+    route("PATCH", "/api/v2/applications/{id}", UPDATE_CLIENT, "Update a client", |call| {
+        Box::pin(clients::update(call))
+    }),
+    route(
+        "DELETE",
+        "/api/v2/applications/{id}",
+        &[Scope::DELETE_CLIENTS],
+        "Delete a client",
+        |call| Box::pin(clients::delete(call)),
+    ),
+    route("GET", "/api/v2/client/{id}", READ_CLIENT, "Get a client", |call| {
+        Box::pin(clients::get(call))
+    }),
+    route("PATCH", "/api/v2/client/{id}", UPDATE_CLIENT, "Update a client", |call| {
+        Box::pin(clients::update(call))
+    }),
+    route("DELETE", "/api/v2/client/{id}", &[Scope::DELETE_CLIENTS], "Delete a client", |call| {
+        Box::pin(clients::delete(call))
+    }),
+];
+
+/// The row of management routes that are Auth0's and not ours.
+pub static FALLBACK: Route = route("GET", "/api/v2/{*rest}", &[], "Not implemented", |_| {
+    Box::pin(async { Err(Problem::no_route()) })
+});
+
+/// Collections of Auth0's management API that Dossier does not serve.
+const FOREIGN: &[&str] = &[
+    "actions",
+    "anomaly",
+    "attack-protection",
+    "blacklists",
+    "branding",
+    "connection-profiles",
+    "connections-directory-provisionings",
+    "custom-domains",
+    "device-credentials",
+    "email-templates",
+    "emails",
+    "event-streams",
+    "flows",
+    "forms",
+    "grants",
+    "groups",
+    "guardian",
+    "hooks",
+    "keys",
+    "log-streams",
+    "logs",
+    "network-acls",
+    "organizations",
+    "prompts",
+    "rate-limit-policies",
+    "refresh-tokens",
+    "risk-assessments",
+    "roles",
+    "rules",
+    "rules-configs",
+    "self-service-profiles",
+    "sessions",
+    "stats",
+    "supplemental-signals",
+    "tickets",
+    "token-exchange-profiles",
+    "user-attribute-profiles",
+    "user-blocks",
+    "verifiable-credentials",
+    "users",
+    "clients",
+    "jobs",
+    "connections",
+    "client-grants",
+    "resource-servers",
+    "tenants",
+    "user-grants",
+];
+
+/// The scope a management route would want that Auth0 has and Dossier does not serve.
+pub fn unimplemented_scope(method: &Method, path: &str) -> Option<String> {
+    let mut segments = path.strip_prefix("/api/v2/")?.split('/');
+    let collection = segments.next().filter(|name| FOREIGN.contains(name))?;
+    let served = ["users", "clients"];
+    if served.contains(&collection) && segments.nth(1).is_none() {
+        return None;
+    }
+    let verb = match *method {
+        Method::POST => "create",
+        Method::PATCH | Method::PUT => "update",
+        Method::DELETE => "delete",
+        _ => "read",
+    };
+    Some(format!("{verb}:{}", collection.replace('-', "_")))
+}
+
+static DOSSIER_VERSION: HeaderName = HeaderName::from_static("dossier-version");
+
+/// Begins an answer about something last changed at `version`.
+pub fn answer_at(status: StatusCode, version: Version) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((header::CONTENT_TYPE, super::JSON))
+        .insert_header((header::ETAG, format!("\"{version}\"")))
+        .insert_header((DOSSIER_VERSION.clone(), version.to_string()))
+        .insert_header((header::CACHE_CONTROL, "no-cache"));
+    response
+}
+
+/// An answer that is JSON text.
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, super::JSON))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(body.into())
+}
+
+/// The empty answer of a deletion; it says its content type all the same (CONTRACT.md §2.5).
+pub fn no_content(version: Version) -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((header::CONTENT_TYPE, super::JSON))
+        .insert_header((DOSSIER_VERSION.clone(), version.to_string()))
+        .finish()
+}
+
+/// The pages of an offset list.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Items before the page.
+    pub start: usize,
+    /// Items on a page.
+    pub limit: usize,
+    /// Whether the answer is an envelope with totals.
+    pub with_totals: bool,
+}
+
+impl Page {
+    /// Reads `page`, `per_page` and `include_totals`.
+    ///
+    /// # Errors
+    /// 400 for what is out of range.
+    pub fn of(call: &Call, about: &str) -> Result<Self, Problem> {
+        let max = call.services.settings_of(&call.tenant).limits.per_page;
+        let limit = call.query.number("per_page", 0, max, about)?.unwrap_or(50.min(max));
+        let page = call.query.number(
+            "page",
+            0,
+            1 << 40,
+            "Page index of the results to return. First page is 0",
+        )?;
+        let with_totals = call.query.flag("include_totals")?.unwrap_or(false);
+        Ok(Self { start: page.unwrap_or(0).saturating_mul(limit), limit, with_totals })
+    }
+}
