@@ -65,6 +65,10 @@ impl Resource {
     }
 }
 
+/// The audience under which grants for a tenant's own management API are kept: its
+/// address differs from host to host, so it is written when a grant is shown.
+pub const MANAGEMENT_AUDIENCE: &str = "urn:dossier:management";
+
 /// The name of the database connection every tenant has.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
 
