@@ -4,7 +4,11 @@
 //! dump of one tenant, [`manifest`] names the dumps that count, [`data_dir`] owns the
 //! folder. Bytes on disk outlive the code: a released format is never edited.
 
+pub mod data_dir;
 pub mod format;
+pub mod manifest;
+pub mod restore;
+pub mod snapshot;
 
 use std::path::{Path, PathBuf};
 

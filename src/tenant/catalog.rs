@@ -57,6 +57,16 @@ impl StateView {
         self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
     }
 
+    /// The clients, borrowed.
+    pub(super) fn clients_ref(&self) -> Vec<&Client> {
+        self.clients.iter().map(Arc::as_ref).collect()
+    }
+
+    /// The resources, borrowed.
+    pub(super) fn resources_ref(&self) -> Vec<&Resource> {
+        self.resources.iter().map(Arc::as_ref).collect()
+    }
+
     /// The users in pieces of at most 1,024.
     pub fn pieces(&self) -> impl Iterator<Item = Vec<Document>> + '_ {
         self.chunks.iter().map(|chunk| chunk.iter().flatten().cloned().collect())

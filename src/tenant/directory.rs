@@ -383,7 +383,7 @@ impl Directory {
 }
 
 /// The uid of a tenant: the version of the change that made it, kept in its body once it is changed again.
-fn uid_of(resource: &Resource) -> TenantUid {
+pub(super) fn uid_of(resource: &Resource) -> TenantUid {
     let kept = resource.body.get("uid").and_then(|raw| raw.parse().ok());
     TenantUid(kept.unwrap_or_else(|| resource.version.get()))
 }

@@ -13,6 +13,8 @@ mod directory;
 mod handle;
 mod overlay;
 mod published;
+mod restore;
+mod snapshots;
 
 pub use actor::Limits;
 pub use catalog::{Catalog, StateView};
@@ -22,3 +24,8 @@ pub use directory::{
 };
 pub use handle::{Answer, TenantError, TenantHandle};
 pub use published::Published;
+pub use restore::{RestoreError, RestoreReport, Restored, restore};
+pub use snapshots::{
+    SnapshotError, SnapshotParts, SnapshotReport, SnapshotSettings, SnapshotState, Snapshots,
+    TakeSnapshots,
+};

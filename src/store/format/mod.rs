@@ -6,6 +6,7 @@ use crate::domain::change::Change;
 use crate::domain::client::Client;
 use crate::domain::document::Document;
 use crate::domain::resource::Resource;
+use crate::domain::time::Version;
 
 /// The number of a tenant's incarnation: two tenants of one name, made one after the
 /// other, never share it.
@@ -46,6 +47,18 @@ pub fn encode_change(uid: TenantUid, change: &Change) -> Vec<u8> {
 pub fn decode_change(bytes: &[u8]) -> Result<(TenantUid, Change), FormatError> {
     match bytes.split_first() {
         Some((&v1::NUMBER, body)) => v1::decode_change(body),
+        Some((&other, _)) => Err(FormatError::UnknownFormat(other)),
+        None => Err(FormatError::Damaged("empty record")),
+    }
+}
+
+/// Whose change a record is and which version it makes, without reading the rest.
+///
+/// # Errors
+/// [`FormatError`] when the bytes are of another format or cut short.
+pub fn peek_change(bytes: &[u8]) -> Result<(TenantUid, Version), FormatError> {
+    match bytes.split_first() {
+        Some((&v1::NUMBER, body)) => v1::peek_change(body),
         Some((&other, _)) => Err(FormatError::UnknownFormat(other)),
         None => Err(FormatError::Damaged("empty record")),
     }

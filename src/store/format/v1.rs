@@ -284,6 +284,14 @@ pub(super) fn encode_change(uid: TenantUid, change: &Change) -> Vec<u8> {
     })
 }
 
+/// The first two fields of a change lie at fixed places: integers have a fixed width.
+pub(super) fn peek_change(body: &[u8]) -> Result<(TenantUid, Version), FormatError> {
+    let (tenant, rest) =
+        body.split_first_chunk().ok_or(FormatError::Damaged("a record without tenant"))?;
+    let version = rest.first_chunk().ok_or(FormatError::Damaged("a record without version"))?;
+    Ok((TenantUid(u64::from_le_bytes(*tenant)), Version::new(u64::from_le_bytes(*version))))
+}
+
 pub(super) fn decode_change(body: &[u8]) -> Result<(TenantUid, Change), FormatError> {
     let stored: StoredChange<'_> = read(body)?;
     let change = Change {
@@ -370,6 +378,7 @@ mod tests {
         assert_eq!(format!("{read:?}"), format!("{:?}", change()));
         assert_eq!(encode_change(uid, &read), bytes);
         assert_eq!(read.user().unwrap().user(), jane());
+        assert_eq!(super::super::peek_change(&bytes).unwrap(), (uid, read.version));
     }
 
     #[test]

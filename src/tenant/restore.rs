@@ -1,0 +1,220 @@
+//! The way back: snapshots, then the journal on top of them.
+
+use super::catalog::Catalog;
+use crate::domain::resource::ResourceKind;
+use crate::domain::time::Version;
+use crate::journal::{Journal, JournalError, Lsn};
+use crate::store::data_dir::DataDir;
+use crate::store::format::{self, FormatError, TenantUid};
+use crate::store::manifest::Manifest;
+use crate::store::restore::load_newest;
+use crate::store::{StoreError, snapshot};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+/// Why the state cannot be restored in full. Nothing on disk was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Snapshots.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A record that is whole, but not what this build writes.
+    #[error("the journal record at {lsn} cannot be read: {error}; run `dossier check`")]
+    Record {
+        /// Its place.
+        lsn: Lsn,
+        /// What is wrong.
+        error: FormatError,
+    },
+    /// Changes of a tenant are missing between two others.
+    #[error(
+        "tenant {uid} has version {have} and the next change in the journal, at {lsn}, is version {next}: \
+         the changes between them are missing; put the missing files back or restore a backup"
+    )]
+    Hole {
+        /// Whose.
+        uid: TenantUid,
+        /// The version restored so far.
+        have: Version,
+        /// The version found.
+        next: Version,
+        /// Where.
+        lsn: Lsn,
+    },
+    /// The journal ends before a snapshot.
+    #[error(
+        "the journal ends at {last}, but a snapshot was taken at {snapshot}: \
+         the end of the journal is missing; put the missing files back or restore a backup"
+    )]
+    Short {
+        /// Its last record.
+        last: Lsn,
+        /// What a snapshot knows of.
+        snapshot: u64,
+    },
+    /// The journal begins behind the snapshot of a tenant.
+    #[error(
+        "the snapshot of tenant {uid} is from {snapshot}, but the journal begins at {oldest}: \
+         what lies between is missing; put the missing files back or restore a backup"
+    )]
+    Late {
+        /// Whose.
+        uid: TenantUid,
+        /// Where replay would have to continue.
+        snapshot: u64,
+        /// What the journal still has.
+        oldest: Lsn,
+    },
+}
+
+/// What was restored.
+#[derive(Debug, Default)]
+pub struct RestoreReport {
+    /// Tenants.
+    pub tenants: usize,
+    /// Users of all of them.
+    pub users: usize,
+    /// Users that came out of snapshots.
+    pub from_snapshots: usize,
+    /// Changes replayed from the journal.
+    pub replayed: u64,
+    /// What is worth a warning.
+    pub warnings: Vec<String>,
+}
+
+/// Everything restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// The state of each tenant.
+    pub states: HashMap<TenantUid, Catalog>,
+    /// The snapshots that count from now on.
+    pub manifest: Manifest,
+    /// What to tell the operator.
+    pub report: RestoreReport,
+}
+
+/// Restores every tenant: its newest good snapshot, then each later change of the journal.
+///
+/// # Errors
+/// [`RestoreError`] when anything acknowledged would be missing.
+pub fn restore(
+    dir: &DataDir,
+    journal: &dyn Journal,
+    threads: usize,
+) -> Result<Restored, RestoreError> {
+    let mut manifest = match Manifest::load(dir)? {
+        Some(manifest) => manifest,
+        None => Manifest::default(),
+    };
+    let mut report = RestoreReport::default();
+    let mut states = HashMap::new();
+    let mut covered = BTreeMap::new();
+    for uid in manifest.tenants.keys().copied().collect::<Vec<_>>() {
+        let restored = load_newest(dir, uid, manifest.of(uid), threads)?;
+        for damaged in &restored.damaged {
+            report.warnings.push(format!(
+                "{damaged}; the snapshot before it and the journal were used instead"
+            ));
+        }
+        if !restored.damaged.is_empty() {
+            (manifest, _) = manifest.without_newer(uid, &restored.used);
+        }
+        covered.insert(uid, restored.used.lsn);
+        report.from_snapshots += restored.loaded.documents.len();
+        states.insert(uid, catalog_of(restored.loaded, restored.used.lsn));
+    }
+    let stats = journal.stats();
+    if stats.last.get() < manifest.newest_lsn() {
+        return Err(RestoreError::Short { last: stats.last, snapshot: manifest.newest_lsn() });
+    }
+    let holes = replay(journal, stats.oldest, &mut states, &mut report)?;
+    let living = living(&states);
+    for uid in &living {
+        if let Some(hole) = holes.get(uid) {
+            return Err(RestoreError::Hole {
+                uid: *uid,
+                have: hole.have,
+                next: hole.next,
+                lsn: hole.lsn,
+            });
+        }
+        let snapshot = covered.get(uid).copied().unwrap_or(0);
+        if stats.oldest.previous().get() > snapshot {
+            return Err(RestoreError::Late { uid: *uid, snapshot, oldest: stats.oldest });
+        }
+    }
+    states.retain(|uid, _| living.contains(uid));
+    report.tenants = living.len();
+    report.users = states.values().map(|state| state.published().user_count()).sum();
+    Ok(Restored { states, manifest, report })
+}
+
+fn catalog_of(loaded: snapshot::Loaded, lsn: u64) -> Catalog {
+    let snapshot::Loaded { header, documents, clients, resources } = loaded;
+    Catalog::restored(header.version, Lsn::new(lsn), documents, clients, resources)
+}
+
+/// Changes missing before a record.
+struct Hole {
+    have: Version,
+    next: Version,
+    lsn: Lsn,
+}
+
+/// Applies every change of the journal that a state does not have yet.
+///
+/// A tenant that was deleted may have holes: what it was is gone, and so may be its records.
+fn replay(
+    journal: &dyn Journal,
+    oldest: Lsn,
+    states: &mut HashMap<TenantUid, Catalog>,
+    report: &mut RestoreReport,
+) -> Result<HashMap<TenantUid, Hole>, RestoreError> {
+    let mut holes: HashMap<TenantUid, Hole> = HashMap::new();
+    let mut failed = None;
+    journal.replay(oldest.previous(), &mut |lsn, bytes| {
+        let fail = |error| RestoreError::Record { lsn, error };
+        let step = format::peek_change(bytes).map_err(fail).and_then(|(uid, next)| {
+            let state = states.entry(uid).or_default();
+            let have = state.published().version();
+            if next <= have || holes.contains_key(&uid) {
+                return Ok(());
+            }
+            if next != have.next() {
+                holes.insert(uid, Hole { have, next, lsn });
+                return Ok(());
+            }
+            let (_, change) = format::decode_change(bytes).map_err(fail)?;
+            state.apply(lsn, &change);
+            report.replayed += 1;
+            Ok(())
+        });
+        match step {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(holes),
+    }
+}
+
+/// The default tenant and those it knows of.
+fn living(states: &HashMap<TenantUid, Catalog>) -> Vec<TenantUid> {
+    let known = states
+        .get(&TenantUid::DEFAULT)
+        .map(|state| state.published().resources(ResourceKind::Tenant));
+    let others = known
+        .unwrap_or_default()
+        .iter()
+        .map(|resource| super::directory::uid_of(resource))
+        .collect::<Vec<_>>();
+    std::iter::once(TenantUid::DEFAULT).chain(others).collect()
+}

@@ -1,0 +1,388 @@
+//! The snapshot actor: dumps one tenant after the other, slowly and beside the work.
+//!
+//! It takes a tenant's view in one turn (a pointer for each 1,024 users, so no turn is
+//! long), and a thread of the lowest priority writes it at a bounded pace. Once a
+//! dump is named in the manifest, the journal behind the older one is let go.
+
+use super::directory::Directory;
+use super::handle::{TenantError, TenantHandle};
+use crate::domain::time::Timestamp;
+use crate::journal::{Journal, JournalError};
+use crate::store::StoreError;
+use crate::store::data_dir::DataDir;
+use crate::store::format::TenantUid;
+use crate::store::manifest::{Entry, Manifest};
+use crate::store::snapshot::{self, Header, Pace};
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, oneshot};
+
+/// When and how fast snapshots are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotSettings {
+    /// Time between two rounds; zero = only on request.
+    pub interval: Duration,
+    /// Changes after which a round begins early.
+    pub max_changes: u64,
+    /// Bytes written in a second; zero = no limit.
+    pub bytes_per_second: u64,
+    /// Bytes of journal at which a round begins early.
+    pub journal_max_bytes: u64,
+}
+
+/// One snapshot taken.
+#[derive(Clone, Debug)]
+pub struct SnapshotReport {
+    /// Whose.
+    pub tenant: String,
+    /// The file, in the folder of snapshots.
+    pub file: String,
+    /// Its users.
+    pub users: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why a round of snapshots ended early. The journal is not harmed.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// A file could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal could not let go.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The tenant did not answer.
+    #[error("the tenant did not give its state: {0}")]
+    Tenant(#[from] TenantError),
+    /// The writing thread could not be started or died.
+    #[error("the thread that writes snapshots ended unexpectedly")]
+    Thread,
+}
+
+/// Asks for a round of snapshots: every tenant that changed since its last one.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<SnapshotReport>, SnapshotError>")]
+pub struct TakeSnapshots {
+    /// Whether to write as fast as the disk can, as at a shutdown.
+    pub is_urgent: bool,
+}
+
+/// What the last round did, for health and figures.
+#[derive(Debug, Default)]
+pub struct SnapshotState {
+    /// Whether the last round failed.
+    pub has_failed: AtomicBool,
+    /// When the last good round ended, in milliseconds since the epoch; 0 = never.
+    pub last_at: AtomicU64,
+    /// Snapshots written since the start.
+    pub taken: AtomicU64,
+}
+
+struct Shared {
+    directory: Arc<Directory>,
+    dir: Arc<DataDir>,
+    journal: Arc<dyn Journal>,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    manifest: Mutex<Manifest>,
+    bytes_per_second: AtomicU64,
+    /// The sum of all versions at the last round.
+    counted: AtomicU64,
+    /// With a journal that keeps nothing, every snapshot covers this place.
+    fixed_lsn: Option<u64>,
+    state: Arc<SnapshotState>,
+}
+
+/// The snapshot actor.
+pub struct Snapshots {
+    shared: Arc<Shared>,
+    settings: SnapshotSettings,
+    last_round: Instant,
+    is_running: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Snapshots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshots").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What the snapshot actor works on.
+pub struct SnapshotParts {
+    /// The tenants.
+    pub directory: Arc<Directory>,
+    /// The folder.
+    pub dir: Arc<DataDir>,
+    /// The journal that is cut behind snapshots.
+    pub journal: Arc<dyn Journal>,
+    /// The snapshots that count.
+    pub manifest: Manifest,
+    /// Tells the time.
+    pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// With a journal that keeps nothing: the place every snapshot covers.
+    pub fixed_lsn: Option<u64>,
+    /// Where the outcome of rounds is told.
+    pub state: Arc<SnapshotState>,
+}
+
+impl std::fmt::Debug for SnapshotParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SnapshotParts").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Snapshots {
+    /// An actor for these parts; to be started on an arbiter of its own.
+    pub fn new(parts: SnapshotParts, settings: SnapshotSettings) -> Self {
+        let counted = sum_of_versions(&parts.directory);
+        Self {
+            shared: Arc::new(Shared {
+                directory: parts.directory,
+                dir: parts.dir,
+                journal: parts.journal,
+                clock: parts.clock,
+                manifest: Mutex::new(parts.manifest),
+                bytes_per_second: AtomicU64::new(settings.bytes_per_second),
+                counted: AtomicU64::new(counted),
+                fixed_lsn: parts.fixed_lsn,
+                state: parts.state,
+            }),
+            settings,
+            last_round: Instant::now(),
+            is_running: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Whether a round is due: by time, by changes, or because the journal has grown.
+    fn is_due(&self) -> bool {
+        let changes = sum_of_versions(&self.shared.directory)
+            .saturating_sub(self.shared.counted.load(Ordering::Relaxed));
+        let is_grown = self.shared.journal.stats().size_bytes > self.settings.journal_max_bytes;
+        !self.settings.interval.is_zero()
+            && (changes >= self.settings.max_changes
+                || is_grown
+                || (changes > 0 && self.last_round.elapsed() >= self.settings.interval))
+    }
+
+    fn begin(
+        &mut self,
+        is_urgent: bool,
+    ) -> impl Future<Output = Result<Vec<SnapshotReport>, SnapshotError>> + use<> {
+        self.last_round = Instant::now();
+        let (shared, is_running) = (self.shared.clone(), self.is_running.clone());
+        is_running.store(true, Ordering::Release);
+        async move {
+            let taken = round(&shared, is_urgent).await;
+            is_running.store(false, Ordering::Release);
+            shared.state.has_failed.store(taken.is_err(), Ordering::Release);
+            match &taken {
+                Ok(reports) => {
+                    let now = u64::try_from((shared.clock)().millis()).unwrap_or(0);
+                    shared.state.last_at.store(now, Ordering::Release);
+                    shared
+                        .state
+                        .taken
+                        .fetch_add(u64::try_from(reports.len()).unwrap_or(0), Ordering::Relaxed);
+                }
+                Err(error) => {
+                    log::error!(error:% = error; "a snapshot failed; the journal goes on and nothing is lost");
+                }
+            }
+            taken
+        }
+    }
+}
+
+fn sum_of_versions(directory: &Directory) -> u64 {
+    directory.tenants().iter().map(|tenant| tenant.published().version().get()).sum()
+}
+
+impl Actor for Snapshots {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(Duration::from_secs(1), |snapshots, _| {
+            if !snapshots.is_running.load(Ordering::Acquire) && snapshots.is_due() {
+                let round = snapshots.begin(false);
+                actix::spawn(async move {
+                    // A failure is logged and told by health; the next round tries again.
+                    let _told = round.await.is_err();
+                });
+            }
+        });
+    }
+}
+
+impl Handler<TakeSnapshots> for Snapshots {
+    type Result = ResponseFuture<Result<Vec<SnapshotReport>, SnapshotError>>;
+
+    fn handle(&mut self, take: TakeSnapshots, _: &mut Self::Context) -> Self::Result {
+        if take.is_urgent {
+            self.shared.bytes_per_second.store(0, Ordering::Relaxed);
+        }
+        Box::pin(self.begin(take.is_urgent))
+    }
+}
+
+/// Dumps every tenant that changed, those first that hold back the journal.
+async fn round(
+    shared: &Arc<Shared>,
+    is_urgent: bool,
+) -> Result<Vec<SnapshotReport>, SnapshotError> {
+    // One round at a time: the manifest is held for all of it.
+    let mut manifest = shared.manifest.lock().await;
+    shared.counted.store(sum_of_versions(&shared.directory), Ordering::Relaxed);
+    let mut tenants = shared.directory.tenants();
+    let living: Vec<TenantUid> = tenants.iter().map(TenantHandle::uid).collect();
+    forget_the_dead(shared, &mut manifest, &living)?;
+    let first = manifest.holding_back(living.iter().copied());
+    tenants.sort_by_key(|tenant| !first.contains(&tenant.uid()));
+    let mut reports = Vec::new();
+    for tenant in &tenants {
+        match dump(shared, &mut manifest, tenant, is_urgent).await {
+            Ok(report) => reports.extend(report),
+            // A tenant deleted meanwhile has nothing left to keep.
+            Err(SnapshotError::Tenant(TenantError::Gone)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    manifest.store(&shared.dir)?;
+    if shared.fixed_lsn.is_none() {
+        let upto = manifest.replay_from(living.iter().copied());
+        shared.journal.purge(crate::journal::Lsn::new(upto))?;
+    }
+    Ok(reports)
+}
+
+fn forget_the_dead(
+    shared: &Shared,
+    manifest: &mut Manifest,
+    living: &[TenantUid],
+) -> Result<(), StoreError> {
+    let dead: Vec<TenantUid> =
+        manifest.tenants.keys().copied().filter(|uid| !living.contains(uid)).collect();
+    for uid in dead {
+        let (fresh, files) = manifest.without_tenant(uid);
+        fresh.store(&shared.dir)?;
+        *manifest = fresh;
+        remove(shared, &files);
+    }
+    Ok(())
+}
+
+async fn dump(
+    shared: &Arc<Shared>,
+    manifest: &mut Manifest,
+    tenant: &TenantHandle,
+    is_urgent: bool,
+) -> Result<Option<SnapshotReport>, SnapshotError> {
+    // Read before the view is taken: every change up to here is in the view.
+    let lsn = shared.fixed_lsn.unwrap_or_else(|| shared.journal.progress().borrow().durable.get());
+    let view = tenant.view().await?;
+    let uid = tenant.uid();
+    let entries = manifest.of(uid);
+    let is_kept = entries.first().is_some_and(|newest| newest.version == view.version);
+    // A second, equal dump is worth its bytes only where the older one holds the journal back.
+    let is_pinned = entries.get(1).is_none_or(|older| older.version != view.version)
+        && shared.journal.stats().segments > 1
+        && manifest.holding_back([uid]).contains(&uid);
+    if is_kept && !(is_pinned && !is_urgent) {
+        *manifest = manifest.with_unchanged(uid, view.version, lsn);
+        return Ok(None);
+    }
+    if view.version == crate::domain::time::Version::ZERO {
+        return Ok(None);
+    }
+    let started = Instant::now();
+    let header = Header { uid, version: view.version, lsn, created: (shared.clock)() };
+    let written = on_a_quiet_thread(shared.clone(), header, view).await?;
+    let entry = Entry {
+        file: written.file.clone(),
+        version: header.version,
+        lsn,
+        created: header.created,
+        users: written.users,
+        bytes: written.bytes,
+    };
+    let (fresh, dropped) = manifest.with_snapshot(uid, entry);
+    fresh.store(&shared.dir)?;
+    *manifest = fresh;
+    remove(shared, &dropped);
+    let report = SnapshotReport {
+        tenant: tenant.id().to_owned(),
+        file: written.file,
+        users: written.users,
+        bytes: written.bytes,
+        took: started.elapsed(),
+    };
+    log::info!(tenant = report.tenant, file = report.file, users = report.users, bytes = report.bytes, took:? = report.took; "snapshot taken");
+    Ok(Some(report))
+}
+
+/// Files that no longer count only take space: failing to remove one is no failure.
+fn remove(shared: &Shared, files: &[String]) {
+    for file in files {
+        if let Err(error) = std::fs::remove_file(shared.dir.snapshots().join(file)) {
+            log::warn!(file, error:% = error; "an old snapshot could not be removed");
+        }
+    }
+}
+
+/// Writes a view on a thread of the lowest priority.
+async fn on_a_quiet_thread(
+    shared: Arc<Shared>,
+    header: Header,
+    view: super::catalog::StateView,
+) -> Result<snapshot::Written, SnapshotError> {
+    let (done, written) = oneshot::channel();
+    let work = move || {
+        be_nice();
+        let mut pace = Throttle { shared: &shared };
+        let outcome = snapshot::write(
+            &shared.dir,
+            header,
+            &mut view.pieces(),
+            &view.clients_ref(),
+            &view.resources_ref(),
+            &mut pace,
+        );
+        // Nobody waits any more when the server was stopped at once.
+        let _stopped = done.send(outcome).is_err();
+    };
+    std::thread::Builder::new()
+        .name("snapshot".to_owned())
+        .spawn(work)
+        .map_err(|_| SnapshotError::Thread)?;
+    Ok(written.await.map_err(|_| SnapshotError::Thread)??)
+}
+
+/// Lets every other thread go first, where the system allows it.
+fn be_nice() {
+    let nicest = 19;
+    if let Err(error) = rustix::process::setpriority_process(None, nicest) {
+        log::debug!(error:% = error; "the priority of the snapshot thread could not be lowered");
+    }
+}
+
+/// Sleeps so that no more than the allowed bytes are written in a second.
+struct Throttle<'a> {
+    shared: &'a Shared,
+}
+
+impl Pace for Throttle<'_> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pace is kept by waiting, on a thread of its own"
+    )]
+    fn step(&mut self, bytes: u64, took: Duration) {
+        let limit = self.shared.bytes_per_second.load(Ordering::Relaxed);
+        if let Some(nanos) = bytes.saturating_mul(1_000_000_000).checked_div(limit) {
+            let due = Duration::from_nanos(nanos);
+            std::thread::sleep(due.saturating_sub(took));
+        }
+    }
+}
