@@ -5,6 +5,7 @@
 //! See `src/ARCHITECTURE.md`.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -1,0 +1,81 @@
+//! Log lines on standard error, for people or for machines.
+
+use crate::config::{LogFormat, LogLevel};
+use env_logger::fmt::Formatter;
+use log::kv::{Key, Value, VisitSource};
+use log::{LevelFilter, Record};
+use std::io::Write;
+
+/// Begins logging; `RUST_LOG` wins over the settings. A second call changes nothing.
+pub fn start(level: LogLevel, format: LogFormat) {
+    let mut builder = env_logger::Builder::new();
+    // What libraries say at info is of no use to an operator.
+    builder.filter_level(LevelFilter::Warn).filter_module("dossier", filter(level));
+    if let Ok(rules) = std::env::var("RUST_LOG") {
+        builder.parse_filters(&rules);
+    }
+    match format {
+        LogFormat::Text => builder.format(text),
+        LogFormat::Json => builder.format(json),
+    };
+    // A process that logs already, as tests do, goes on as it is.
+    let _already = builder.try_init().is_err();
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+        LogLevel::Trace => LevelFilter::Trace,
+    }
+}
+
+/// `time LEVEL message key=value …`; values that could break the line are quoted.
+fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    struct Pairs(String);
+    impl<'kvs> VisitSource<'kvs> for Pairs {
+        fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+            let value = value.to_string();
+            let is_plain = !value.is_empty()
+                && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
+            let shown = if is_plain { value } else { format!("{value:?}") };
+            self.0.push_str(&format!(" {key}={shown}"));
+            Ok(())
+        }
+    }
+    let mut pairs = Pairs(String::new());
+    // A formatting fault of one field costs that field, not the line.
+    let _lost = record.key_values().visit(&mut pairs).is_err();
+    let message = record
+        .args()
+        .to_string()
+        .escape_debug()
+        .to_string()
+        .replace("\\'", "'")
+        .replace("\\\"", "\"");
+    writeln!(out, "{} {:5} {message}{}", crate::app::clock::now(), record.level(), pairs.0)
+}
+
+fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    struct Members(serde_json::Map<String, serde_json::Value>);
+    impl<'kvs> VisitSource<'kvs> for Members {
+        fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+            let value = match (value.to_u64(), value.to_bool()) {
+                (Some(number), _) => number.into(),
+                (None, Some(flag)) => flag.into(),
+                (None, None) => value.to_string().into(),
+            };
+            self.0.insert(key.to_string(), value);
+            Ok(())
+        }
+    }
+    let mut members = Members(serde_json::Map::new());
+    members.0.insert("time".to_owned(), crate::app::clock::now().to_string().into());
+    members.0.insert("level".to_owned(), record.level().as_str().to_lowercase().into());
+    members.0.insert("target".to_owned(), record.target().into());
+    members.0.insert("message".to_owned(), record.args().to_string().into());
+    let _lost = record.key_values().visit(&mut members).is_err();
+    writeln!(out, "{}", serde_json::Value::Object(members.0))
+}

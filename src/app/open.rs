@@ -1,0 +1,156 @@
+//! From a folder to running tenants: lock, keys, journal, snapshots, replay.
+
+use super::keys::KeyStore;
+use super::{AppError, clock};
+use crate::config::{self, Settings};
+use crate::domain::policy::{Rules, SecretStorage};
+use crate::http::random;
+use crate::journal::{self, Embedded, InMemory, Journal, OsDisk};
+use crate::store::data_dir::{Created, DataDir};
+use crate::tenant::{self, Directory, Limits, Restored, TenantDefinition};
+use actix::ArbiterHandle;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A data directory that belongs to this process, and what it held.
+#[derive(Debug)]
+pub struct Opened {
+    /// The folder.
+    pub dir: Arc<DataDir>,
+    /// Whether the folder is new, and what is wrong with its permissions.
+    pub created: Created,
+    /// The signing keys.
+    pub keys: KeyStore,
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// The state.
+    pub restored: Restored,
+    /// With a journal that keeps nothing: the place every snapshot covers.
+    pub fixed_lsn: Option<u64>,
+    /// A torn tail that was cut, in words.
+    pub torn: Option<String>,
+    /// How long restoring took.
+    pub took: Duration,
+}
+
+/// Opens a data directory and restores what it holds.
+///
+/// # Errors
+/// [`AppError`]; nothing on disk is changed by a refusal.
+pub fn open(settings: &Settings) -> Result<Opened, AppError> {
+    let started = Instant::now();
+    let (dir, created) = DataDir::open(&settings.storage.data_dir).map_err(AppError::DataDir)?;
+    let keys = KeyStore::open(dir.root(), clock::now().seconds())?;
+    let is_memory = settings.storage.mode == config::StorageMode::Memory;
+    let (journal, restored, fixed_lsn, torn) =
+        if is_memory { in_memory() } else { from_disk(settings, &dir)? };
+    Ok(Opened {
+        dir: Arc::new(dir),
+        created,
+        keys,
+        journal,
+        restored,
+        fixed_lsn,
+        torn,
+        took: started.elapsed(),
+    })
+}
+
+type State = (Arc<dyn Journal>, Restored, Option<u64>, Option<String>);
+
+fn in_memory() -> State {
+    let restored = Restored {
+        states: Default::default(),
+        manifest: Default::default(),
+        report: Default::default(),
+    };
+    (Arc::new(InMemory::forgetting()), restored, None, None)
+}
+
+fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
+    let folder = dir.journal();
+    if crate::store::manifest::Manifest::load(dir).map_err(AppError::DataDir)?.is_none() {
+        // From now on a missing manifest beside a journal is damage, not a first start.
+        crate::store::manifest::Manifest::default().store(dir).map_err(AppError::DataDir)?;
+    }
+    let disk =
+        OsDisk::open(&folder).map_err(|source| AppError::File { path: folder.clone(), source })?;
+    let (embedded, opened) = Embedded::open(Arc::new(disk), &options(settings))?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let restored = tenant::restore(dir, &embedded, threads)?;
+    let torn = opened.torn.map(|torn| {
+        format!("a write cut short by a crash was dropped from {} at byte {}: it was never acknowledged", torn.file, torn.offset)
+    });
+    Ok(match settings.journal.durability {
+        config::Durability::Snapshot => {
+            let covered = embedded.stats().last.get();
+            (Arc::new(InMemory::forgetting()), restored, Some(covered), torn)
+        }
+        config::Durability::Always | config::Durability::Interval => {
+            (Arc::new(embedded), restored, None, torn)
+        }
+    })
+}
+
+fn options(settings: &Settings) -> journal::Options {
+    let defaults = journal::Options::new(random::number());
+    let queue = usize::try_from(settings.journal.queue_bytes).unwrap_or(usize::MAX);
+    journal::Options {
+        durability: match settings.journal.durability {
+            config::Durability::Interval => {
+                journal::Durability::Interval(settings.journal.flush_interval)
+            }
+            config::Durability::Always | config::Durability::Snapshot => {
+                journal::Durability::Always
+            }
+        },
+        segment_bytes: settings.journal.segment_bytes,
+        preallocate_bytes: defaults.preallocate_bytes.min(settings.journal.segment_bytes),
+        max_queue_records: settings.journal.queue_records,
+        max_queue_bytes: queue.max(defaults.max_record_bytes),
+        ..defaults
+    }
+}
+
+/// Starts the actors of everything restored.
+pub fn start_tenants(
+    settings: &Arc<Settings>,
+    opened: &mut Opened,
+    arbiters: Vec<ArbiterHandle>,
+) -> Arc<Directory> {
+    let states = std::mem::take(&mut opened.restored.states);
+    let limits =
+        Limits { mailbox: settings.actor.mailbox, reply_timeout: settings.actor.reply_timeout };
+    let own = settings.clone();
+    let rules_of = Box::new(move |definition: &TenantDefinition| rules(&own, definition));
+    Arc::new(Directory::start(
+        states,
+        opened.journal.clone(),
+        arbiters,
+        limits,
+        settings.limits.tenants,
+        rules_of,
+    ))
+}
+
+/// The limits and habits of a tenant.
+pub fn rules(settings: &Settings, definition: &TenantDefinition) -> Rules {
+    let own = settings.effective(&definition.id);
+    let declared = settings.tenant(&definition.id);
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Rules {
+        user_metadata_bytes: bytes(own.limits.user_metadata_bytes),
+        app_metadata_bytes: bytes(own.limits.app_metadata_bytes),
+        depth: own.limits.metadata_depth,
+        client_metadata_keys: own.limits.client_metadata_keys,
+        client_metadata_chars: own.limits.client_metadata_chars,
+        strict_keys: own.limits.strict_keys == config::StrictKeys::Reject,
+        entries_per_user: own.limits.entries_per_user,
+        users_per_tenant: bytes(own.limits.users_per_tenant),
+        compat: declared.map_or(definition.compat, super::declare::compat_of),
+        secrets: declared.map_or(definition.secrets, |tenant| match tenant.client_secrets {
+            config::ClientSecrets::Plain => SecretStorage::Plain,
+            config::ClientSecrets::Hashed => SecretStorage::Hashed,
+        }),
+    }
+}

@@ -1,0 +1,300 @@
+//! Running: bind, tell, serve, and stop without losing anything.
+
+use super::banner::Banner;
+use super::open::{self, Opened};
+use super::tls::{self, DevelopmentTls, Made};
+use super::{AppError, clock, declare, logging};
+use crate::config::{Loaded, Settings, StorageMode, TlsMode};
+use crate::http::dispatch::dispatch;
+use crate::http::services::{Addresses, Services};
+use crate::tenant::{SnapshotParts, SnapshotSettings, SnapshotState, Snapshots, TakeSnapshots};
+use actix::{Actor, Addr, Arbiter};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serves until a signal ends it.
+///
+/// `tell` gets the banner once requests are taken.
+///
+/// # Errors
+/// [`AppError`] when it cannot start, or ends on its own.
+pub async fn serve(loaded: Loaded, tell: impl FnOnce(&str)) -> Result<(), AppError> {
+    let settings = Arc::new(loaded.settings.clone());
+    logging::start(settings.log.level, settings.log.format);
+    refuse_open_test_mode(&settings)?;
+    for warning in &loaded.warnings {
+        log::warn!("{}", warning.0.message);
+    }
+    let mut opened = open::open(&settings)?;
+    warn_of(&opened);
+    let arbiters: Vec<Arbiter> =
+        (0..threads(settings.actor.arbiters)).map(|_| Arbiter::new()).collect();
+    let handles = arbiters.iter().map(Arbiter::handle).collect();
+    let directory = open::start_tenants(&settings, &mut opened, handles);
+    declare::declare(&settings, &directory, opened.dir.root()).await?;
+
+    let http = bind(&settings.server.listen.to_string())?;
+    let https = listen_securely(&settings, &opened)?;
+    let addresses = Addresses {
+        http: local_address(&http),
+        https: https.as_ref().map(|(listener, ..)| local_address(listener)),
+    };
+    let services = web::Data::new(Services::new(
+        directory.clone(),
+        opened.journal.clone(),
+        opened.keys.ring().clone(),
+        settings.clone(),
+        addresses.clone(),
+        Box::new(clock::now),
+    ));
+    let state = Arc::new(SnapshotState::default());
+    let (snapshots, snapshot_arbiter) = start_snapshots(&settings, &mut opened, &services, state);
+    let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
+    let server = http_server(&settings, services.clone(), &http, secure)?;
+    let handle = server.handle();
+    services.is_ready.store(true, Ordering::Release);
+    let ca =
+        https.as_ref().map(|(_, _, ca)| ca.as_ref().map(|(path, made)| (path.as_path(), *made)));
+    tell(&banner(&loaded, &opened, &addresses, ca));
+
+    let ended = run(server, handle, &services, snapshots.as_ref(), &settings).await;
+    stop(&settings, &services, snapshots.as_ref(), &opened).await;
+    drop(snapshot_arbiter);
+    ended.map_err(AppError::Server)
+}
+
+fn refuse_open_test_mode(settings: &Settings) -> Result<(), AppError> {
+    if settings.test.enabled && !settings.server.listen.is_loopback() {
+        return Err(AppError::TestBeyondLoopback(settings.server.listen.to_string()));
+    }
+    Ok(())
+}
+
+fn warn_of(opened: &Opened) {
+    for open in &opened.created.open_to_others {
+        log::warn!("{open}");
+    }
+    for warning in &opened.restored.report.warnings {
+        log::warn!("{warning}");
+    }
+    if let Some(torn) = &opened.torn {
+        log::warn!("{torn}");
+    }
+    if opened.keys.was_made() && !opened.created.is_new {
+        log::warn!(
+            "there were no signing keys, new ones were made: every older token is worthless from now on"
+        );
+    }
+}
+
+fn threads(wanted: usize) -> usize {
+    if wanted == 0 {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    } else {
+        wanted
+    }
+}
+
+fn bind(address: &str) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address)
+        .map_err(|source| AppError::Bind { address: address.to_owned(), source })
+}
+
+fn local_address(listener: &TcpListener) -> String {
+    listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
+}
+
+type Secure = (TcpListener, rustls::ServerConfig, Option<(PathBuf, Made)>);
+
+fn listen_securely(settings: &Settings, opened: &Opened) -> Result<Option<Secure>, AppError> {
+    let (config, ca) = match settings.server.tls {
+        TlsMode::Off => return Ok(None),
+        TlsMode::Dev => {
+            let mut hosts: Vec<String> =
+                settings.tenants.iter().flat_map(|tenant| tenant.domains.iter().cloned()).collect();
+            hosts.extend(settings.tenants.iter().map(|tenant| format!("{}.localhost", tenant.id)));
+            let DevelopmentTls { tls, ca_file, made, .. } =
+                tls::development(opened.dir.root(), &hosts, clock::now().seconds())?;
+            (tls.server, Some((ca_file, made)))
+        }
+        TlsMode::Files => {
+            let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default();
+            let tls =
+                tls::from_files(&path(&settings.server.tls_cert), &path(&settings.server.tls_key))?;
+            (tls.server, None)
+        }
+    };
+    let listener = bind(&settings.server.https_listen.to_string())?;
+    Ok(Some((listener, config, ca)))
+}
+
+fn start_snapshots(
+    settings: &Settings,
+    opened: &mut Opened,
+    services: &Services,
+    state: Arc<SnapshotState>,
+) -> (Option<Addr<Snapshots>>, Option<Arbiter>) {
+    if settings.storage.mode == StorageMode::Memory {
+        return (None, None);
+    }
+    let parts = SnapshotParts {
+        directory: services.directory.clone(),
+        dir: opened.dir.clone(),
+        journal: opened.journal.clone(),
+        manifest: std::mem::take(&mut opened.restored.manifest),
+        clock: Box::new(clock::now),
+        fixed_lsn: opened.fixed_lsn,
+        state,
+    };
+    let own = SnapshotSettings {
+        interval: settings.snapshot.interval,
+        max_changes: settings.snapshot.max_changes,
+        bytes_per_second: settings.snapshot.bytes_per_second,
+        journal_max_bytes: settings.journal.max_bytes,
+    };
+    let arbiter = Arbiter::new();
+    let snapshots =
+        Snapshots::start_in_arbiter(&arbiter.handle(), move |_| Snapshots::new(parts, own));
+    (Some(snapshots), Some(arbiter))
+}
+
+fn http_server(
+    settings: &Settings,
+    services: web::Data<Services>,
+    http: &TcpListener,
+    https: Option<(&TcpListener, rustls::ServerConfig)>,
+) -> Result<Server, AppError> {
+    let failed = |address: &TcpListener| {
+        let address = local_address(address);
+        move |source| AppError::Bind { address, source }
+    };
+    let app = move || App::new().app_data(services.clone()).default_service(web::to(dispatch));
+    let mut server = HttpServer::new(app)
+        .workers(threads(settings.server.workers))
+        .max_connections(settings.server.max_connections)
+        .keep_alive(settings.server.keep_alive)
+        .client_request_timeout(settings.server.head_timeout)
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .shutdown_timeout(settings.server.shutdown_grace.as_secs())
+        .disable_signals()
+        .listen(http.try_clone().map_err(failed(http))?)
+        .map_err(failed(http))?;
+    if let Some((listener, config)) = https {
+        server = server
+            .listen_rustls_0_23(listener.try_clone().map_err(failed(listener))?, config)
+            .map_err(failed(listener))?;
+    }
+    Ok(server.run())
+}
+
+fn banner(
+    loaded: &Loaded,
+    opened: &Opened,
+    addresses: &Addresses,
+    ca: Option<Option<(&std::path::Path, Made)>>,
+) -> String {
+    let settings = &loaded.settings;
+    let report = &opened.restored.report;
+    let http = format!("http://{}", addresses.http);
+    let https = addresses.https.as_ref().map(|address| {
+        let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+        format!("https://localhost:{port}")
+    });
+    let snapshots = if settings.snapshot.interval.is_zero() {
+        "snapshots on request".to_owned()
+    } else {
+        format!("snapshot every {:?}", settings.snapshot.interval)
+    };
+    Banner {
+        config: loaded.file.as_deref(),
+        data_dir: &settings.storage.data_dir,
+        is_first: opened.created.is_new,
+        keys_made: opened.keys.was_made(),
+        tenants: report.tenants,
+        users: report.users,
+        from_snapshots: report.from_snapshots,
+        replayed: report.replayed,
+        took: opened.took,
+        http: &http,
+        https: https.as_deref().map(|address| (address, ca.flatten())),
+        workers: threads(settings.server.workers),
+        snapshots: &snapshots,
+        is_memory: settings.storage.mode == StorageMode::Memory,
+    }
+    .text()
+}
+
+/// Runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once.
+async fn run(
+    server: Server,
+    handle: ServerHandle,
+    services: &Services,
+    snapshots: Option<&Addr<Snapshots>>,
+    settings: &Settings,
+) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut user = signal(SignalKind::user_defined1())?;
+    tokio::pin!(server);
+    loop {
+        tokio::select! {
+            ended = &mut server => return ended,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => log::info!("SIGHUP: settings are read at the next start"),
+            _ = user.recv() => {
+                if let Some(snapshots) = snapshots {
+                    snapshots.do_send(TakeSnapshots { is_urgent: false });
+                }
+            }
+        }
+    }
+    log::info!("stopping: no new connections, finishing what is in flight");
+    services.is_ready.store(false, Ordering::Release);
+    let drained = tokio::time::timeout(settings.server.shutdown_grace, handle.stop(true));
+    tokio::select! {
+        _ = drained => {}
+        _ = terminate.recv() => exit_at_once(),
+        _ = interrupt.recv() => exit_at_once(),
+    }
+    Ok(())
+}
+
+/// The journal has everything that was acknowledged.
+fn exit_at_once() {
+    log::warn!("second signal: ending at once; nothing acknowledged is lost");
+    std::process::exit(0);
+}
+
+/// A last snapshot if it fits into the grace, and a last sync.
+async fn stop(
+    settings: &Settings,
+    services: &Services,
+    snapshots: Option<&Addr<Snapshots>>,
+    opened: &Opened,
+) {
+    if let (Some(snapshots), true) = (snapshots, settings.snapshot.on_shutdown) {
+        let grace = settings.server.shutdown_grace.max(Duration::from_secs(1));
+        match tokio::time::timeout(grace, snapshots.send(TakeSnapshots { is_urgent: true })).await {
+            Ok(Ok(Ok(taken))) => log::info!(snapshots = taken.len(); "final snapshot done"),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => {
+                log::warn!("no final snapshot; the journal has everything");
+            }
+        }
+    }
+    let journal = opened.journal.clone();
+    match web::block(move || journal.flush()).await {
+        Ok(Ok(upto)) => {
+            log::info!(lsn:% = upto, requests = services.requests.load(Ordering::Relaxed); "stopped")
+        }
+        Ok(Err(error)) => log::error!(error:% = error; "the last sync failed"),
+        Err(_) => log::error!("the last sync could not be asked for"),
+    }
+}

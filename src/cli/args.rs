@@ -1,0 +1,147 @@
+//! What can be typed.
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// User profiles and metadata: Auth0's Management API on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "dossier", version, about, propagate_version = true)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Global {
+    /// The settings file; default ./dossier.toml, then /etc/dossier/dossier.toml.
+    #[arg(short, long, global = true, value_name = "FILE", env = "DOSSIER_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Sets one key, such as --set snapshot.interval=30s; may be repeated.
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Address of plain HTTP, host:port.
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// Folder of journal, snapshots and keys.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// The server that client commands talk to; default http://<server.listen>.
+    #[arg(long, global = true, value_name = "URL", env = "DOSSIER_URL")]
+    pub(super) url: Option<String>,
+    /// The token client commands use; default: one made for the administrator.
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "DOSSIER_TOKEN",
+        hide_env_values = true
+    )]
+    pub(super) token: Option<String>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the server (the default).
+    Serve,
+    /// Read the settings, report every fault, start nothing.
+    CheckConfig {
+        /// The file to check.
+        file: Option<PathBuf>,
+    },
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Make or look at access tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Make, list and delete tenants of a running server.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Ask a running server how it is.
+    Health {
+        /// Ask whether it takes requests, not only whether it lives.
+        #[arg(long)]
+        ready: bool,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// What can be asked of the settings.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print every key with its value and where it comes from; secrets are masked.
+    Print {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a key means, its default, its range and its value.
+    Explain {
+        /// The key, such as snapshot.interval.
+        key: String,
+    },
+    /// Print a JSON Schema of the settings file.
+    Schema,
+    /// Print a commented settings file.
+    Init,
+    /// Read the settings, report every fault.
+    Check {
+        /// The file to check.
+        file: Option<PathBuf>,
+    },
+}
+
+/// What can be done with tokens.
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Print a token of the administrator client of the data directory.
+    Create {
+        /// How long it is valid, such as 1h.
+        #[arg(long, value_name = "DURATION")]
+        ttl: Option<String>,
+        /// Scopes, with commas or spaces between them; default: all the client has.
+        #[arg(long, value_name = "SCOPES")]
+        scope: Option<String>,
+    },
+    /// Show what a token says, without checking its signature.
+    Inspect {
+        /// The token.
+        token: String,
+    },
+}
+
+/// What can be done with tenants.
+#[derive(Debug, Subcommand)]
+pub(super) enum TenantCommand {
+    /// Make a tenant; prints a machine client with all scopes, shown this once.
+    Create {
+        /// Its name: a-z, 0-9 and -.
+        id: String,
+        /// A host name that selects it; may be repeated.
+        #[arg(long = "domain", value_name = "HOST")]
+        domains: Vec<String>,
+        /// Answers exactly as Auth0's schema does.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// List all tenants.
+    List,
+    /// Show one tenant.
+    Show {
+        /// Its name.
+        id: String,
+    },
+    /// Delete a tenant and everything it holds.
+    Delete {
+        /// Its name.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}

@@ -1,0 +1,82 @@
+//! The command line: the only floor that prints.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+
+mod args;
+mod client;
+mod config;
+mod tenant;
+mod token;
+
+use crate::app::{AppError, serve};
+use crate::config::{Loaded, Sources, load};
+use args::{Args, Command};
+use clap::Parser;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Why a command failed, and the exit code that says so (UX.md §2.2).
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        Self::new(error.exit_code(), error.to_string())
+    }
+}
+
+/// Runs the command the process was started with.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("dossier: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let Args { global, command } = args;
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            let loaded = settings(&global)?;
+            let serving = serve::serve(loaded, |banner| eprintln!("{banner}"));
+            actix_web::rt::System::new().block_on(serving).map_err(Failure::from)
+        }
+        Command::CheckConfig { file } => config::check(&global, file),
+        Command::Config(command) => config::run(&global, command),
+        Command::Token(command) => token::run(&global, command),
+        Command::Tenant(command) => tenant::run(&global, command),
+        Command::Health { ready } => client::health(&global, ready),
+        Command::Version => {
+            println!("dossier {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    }
+}
+
+/// The settings from file, environment and arguments.
+fn settings(global: &args::Global) -> Result<Loaded, Failure> {
+    let search: Vec<PathBuf> = crate::config::SEARCH.iter().map(PathBuf::from).collect();
+    let sources = Sources {
+        file: global.config.clone(),
+        search: &search,
+        sets: global.set.clone(),
+        listen: global.listen.clone(),
+        data_dir: global.data_dir.clone(),
+        env: std::env::vars().collect(),
+        read: &|path: &Path| std::fs::read_to_string(path),
+    };
+    load(&sources)
+        .map_err(|errors| Failure::new(3, format!("the configuration is not usable\n\n{errors}")))
+}
