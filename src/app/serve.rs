@@ -18,13 +18,26 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// What is told once requests are taken.
+#[derive(Debug)]
+pub struct Started {
+    /// The banner, for people.
+    pub banner: String,
+    /// Base address of plain HTTP.
+    pub url: String,
+    /// Base address of HTTPS, if it is on.
+    pub https: Option<String>,
+    /// The development CA, if there is one.
+    pub ca: Option<PathBuf>,
+}
+
 /// Serves until a signal ends it.
 ///
-/// `tell` gets the banner once requests are taken.
+/// `tell` is called once requests are taken.
 ///
 /// # Errors
 /// [`AppError`] when it cannot start, or ends on its own.
-pub async fn serve(loaded: Loaded, tell: impl FnOnce(&str)) -> Result<(), AppError> {
+pub async fn serve(loaded: Loaded, tell: impl FnOnce(&Started)) -> Result<(), AppError> {
     let settings = Arc::new(loaded.settings.clone());
     logging::start(settings.log.level, settings.log.format);
     refuse_open_test_mode(&settings)?;
@@ -193,15 +206,15 @@ fn http_server(
     Ok(server.run())
 }
 
-fn banner(
+fn started(
     loaded: &Loaded,
     opened: &Opened,
     addresses: &Addresses,
-    ca: Option<Option<(&std::path::Path, Made)>>,
-) -> String {
+    ca: Option<(&std::path::Path, Made)>,
+) -> Started {
     let settings = &loaded.settings;
     let report = &opened.restored.report;
-    let http = format!("http://{}", addresses.http);
+    let url = format!("http://{}", addresses.http);
     let https = addresses.https.as_ref().map(|address| {
         let port = address.rsplit_once(':').map_or("", |(_, port)| port);
         format!("https://localhost:{port}")
@@ -211,7 +224,7 @@ fn banner(
     } else {
         format!("snapshot every {:?}", settings.snapshot.interval)
     };
-    Banner {
+    let banner = Banner {
         config: loaded.file.as_deref(),
         data_dir: &settings.storage.data_dir,
         is_first: opened.created.is_new,
@@ -221,13 +234,14 @@ fn banner(
         from_snapshots: report.from_snapshots,
         replayed: report.replayed,
         took: opened.took,
-        http: &http,
-        https: https.as_deref().map(|address| (address, ca.flatten())),
+        http: &url,
+        https: https.as_deref().map(|address| (address, ca)),
         workers: threads(settings.server.workers),
         snapshots: &snapshots,
         is_memory: settings.storage.mode == StorageMode::Memory,
     }
-    .text()
+    .text();
+    Started { banner, url, https, ca: ca.map(|(path, _)| path.to_path_buf()) }
 }
 
 /// Runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once.

@@ -28,6 +28,9 @@ pub(super) struct Global {
     /// Folder of journal, snapshots and keys.
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(super) data_dir: Option<PathBuf>,
+    /// How results are printed.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
     /// The server that client commands talk to; default http://<server.listen>.
     #[arg(long, global = true, value_name = "URL", env = "DOSSIER_URL")]
     pub(super) url: Option<String>,
@@ -40,6 +43,15 @@ pub(super) struct Global {
         hide_env_values = true
     )]
     pub(super) token: Option<String>,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// What can be done.

@@ -7,9 +7,10 @@ mod config;
 mod tenant;
 mod token;
 
-use crate::app::{AppError, serve};
+use crate::app::AppError;
+use crate::app::serve::{self, Started};
 use crate::config::{Loaded, Sources, load};
-use args::{Args, Command};
+use args::{Args, Command, Output};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,7 +51,7 @@ fn run(args: Args) -> Result<(), Failure> {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => {
             let loaded = settings(&global)?;
-            let serving = serve::serve(loaded, |banner| eprintln!("{banner}"));
+            let serving = serve::serve(loaded, |started| tell(started, global.output));
             actix_web::rt::System::new().block_on(serving).map_err(Failure::from)
         }
         Command::CheckConfig { file } => config::check(&global, file),
@@ -62,6 +63,23 @@ fn run(args: Args) -> Result<(), Failure> {
             println!("dossier {}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }
+    }
+}
+
+/// Says that requests are taken: a banner for people, one line of JSON for programs.
+fn tell(started: &Started, output: Output) {
+    match output {
+        Output::Text => eprintln!("{}", started.banner),
+        Output::Json => println!(
+            "{}",
+            serde_json::json!({
+                "ready": true,
+                "url": started.url,
+                "https": started.https,
+                "ca": started.ca,
+                "pid": std::process::id(),
+            })
+        ),
     }
 }
 
