@@ -72,9 +72,10 @@ pub async fn serve(loaded: Loaded, tell: impl FnOnce(&Started)) -> Result<(), Ap
     let server = http_server(&settings, services.clone(), &http, secure)?;
     let handle = server.handle();
     services.is_ready.store(true, Ordering::Release);
-    let ca =
-        https.as_ref().map(|(_, _, ca)| ca.as_ref().map(|(path, made)| (path.as_path(), *made)));
-    tell(&banner(&loaded, &opened, &addresses, ca));
+    let ca = https
+        .as_ref()
+        .and_then(|(_, _, ca)| ca.as_ref().map(|(path, made)| (path.as_path(), *made)));
+    tell(&started(&loaded, &opened, &addresses, ca));
 
     let ended = run(server, handle, &services, snapshots.as_ref(), &settings).await;
     stop(&settings, &services, snapshots.as_ref(), &opened).await;
