@@ -257,10 +257,11 @@ async fn run(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut user = signal(SignalKind::user_defined1())?;
-    tokio::pin!(server);
+    // Spawned, so that it goes on working while it is asked to stop.
+    let mut server = actix_web::rt::spawn(server);
     loop {
         tokio::select! {
-            ended = &mut server => return ended,
+            ended = &mut server => return ended.map_err(std::io::Error::other)?,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => log::info!("SIGHUP: settings are read at the next start"),
