@@ -3,7 +3,6 @@
 
 use super::{AppError, clock, private_files};
 use crate::config::{self, ClientSettings, ConnectionSettings, Settings, TenantSettings};
-use crate::domain::client::Client;
 use crate::domain::command::{ClientPatch, Command, NewClient};
 use crate::domain::json::{self, Builder, Object};
 use crate::domain::permit::Caller;
@@ -249,18 +248,8 @@ async fn first_administrator(default: &TenantHandle, data_dir: &Path) -> Result<
     let (id, secret) = (random::alphanumeric(32), random::secret(64));
     write(default, machine_client(&id, "Dossier administrator", &secret)).await?;
     grant(default, &id, &all_scopes(default)).await?;
-    let client = Client {
-        id,
-        version: Version::ZERO,
-        settings: Object::empty(),
-        client_metadata: None,
-        secret: None,
-        is_global: false,
-    };
     let mut out = Builder::new();
-    out.string("tenant", DEFAULT_TENANT)
-        .string("client_id", &client.id)
-        .string("client_secret", &secret);
+    out.string("tenant", DEFAULT_TENANT).string("client_id", &id).string("client_secret", &secret);
     write_file(&path, &format!("{}\n", out.finish()))
 }
 

@@ -1,6 +1,9 @@
 //! A client (application): its settings as sent, its metadata, its secret.
 
+use super::condition::{self, ChangedKey};
 use super::json::{self, Builder, Object};
+use super::keys::{KeyVersions, path_of};
+use super::metadata::Bag;
 use super::time::Version;
 use std::fmt;
 
@@ -66,6 +69,10 @@ pub struct Client {
     pub secret: Option<Secret>,
     /// Whether this is the tenant's hidden "All Applications" client.
     pub is_global: bool,
+    /// The tenant's version that made the client.
+    pub made_at: Version,
+    /// Which keys changed since then, and when.
+    pub keys: KeyVersions,
 }
 
 impl Client {
@@ -85,6 +92,42 @@ impl Client {
             out.raw("client_metadata", bag.as_json());
         }
         out.finish()
+    }
+
+    /// The version that last changed a key of `client_metadata`.
+    pub fn key_version(&self, key: &str) -> Version {
+        self.keys.get(&path_of(Bag::Client, key)).unwrap_or(self.made_at)
+    }
+
+    /// What changed since a version, with the values of now.
+    pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
+        let members: Vec<(String, &str)> = self.paths().collect();
+        self.keys
+            .iter()
+            .filter(|(_, version)| *version > seen)
+            .map(|(path, version)| ChangedKey {
+                path: path.to_owned(),
+                version,
+                value: members
+                    .iter()
+                    .find(|(own, _)| own == path)
+                    .map(|(_, raw)| (*raw).to_owned()),
+            })
+            .collect()
+    }
+
+    /// Notes which keys differ from an earlier state of this client.
+    pub(super) fn note_changes(&mut self, before: &Self, version: Version) {
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.note(before.paths(), self.paths(), version);
+        self.keys = keys;
+    }
+
+    fn paths(&self) -> impl Iterator<Item = (String, &str)> {
+        let bag = self.client_metadata.as_ref().map(Object::as_json);
+        let settings =
+            self.settings.members().map(|(key, raw)| (json::unquote(key).into_owned(), raw));
+        settings.chain(condition::paths(Bag::Client, bag))
     }
 
     /// Whether the client may use this grant type.

@@ -8,6 +8,7 @@
 
 use super::entries;
 use super::json::{self, Builder, Elements, Kind, Members, Object};
+use super::keys::KeyVersions;
 use super::time::{Timestamp, Version};
 use super::user::{Identity, Profile, User, UserId};
 use bytes::Bytes;
@@ -199,6 +200,11 @@ impl Document {
             app_metadata: self.app_metadata().map(Object::trusted),
             entries: private.get("entries").map(entries::from_json).unwrap_or_default(),
             password: private.get_str("password").map(std::borrow::Cow::into_owned),
+            made_at: private
+                .get("made")
+                .and_then(|raw| raw.parse().ok())
+                .map_or(self.version(), Version::new),
+            keys: private.get("keys").map(KeyVersions::from_json).unwrap_or_default(),
         }
     }
 
@@ -263,6 +269,13 @@ fn write_private(user: &User) -> String {
     out.optional("password", user.password.as_deref());
     if !user.entries.is_empty() {
         out.raw("entries", &entries::to_json(&user.entries));
+    }
+    // A user at the version that made it says so by silence.
+    if user.made_at != user.version {
+        out.raw("made", &user.made_at.to_string());
+    }
+    if !user.keys.is_empty() {
+        out.raw("keys", &user.keys.to_json());
     }
     if out.is_empty() { String::new() } else { out.finish() }
 }
@@ -455,6 +468,8 @@ pub(crate) mod tests {
                 profile_claim: true,
             }],
             password: Some("$argon2id$x".to_owned()),
+            made_at: Version::new(5),
+            keys: KeyVersions::from_json(r#"{"user_metadata.s":7}"#),
         }
     }
 

@@ -8,11 +8,13 @@
 pub mod change;
 pub mod client;
 pub mod command;
+pub mod condition;
 pub mod decide;
 pub mod document;
 pub mod effective;
 pub mod entries;
 pub mod json;
+pub mod keys;
 pub mod metadata;
 pub mod password;
 pub mod permit;

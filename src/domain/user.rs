@@ -1,7 +1,10 @@
 //! A user: who someone is, how they sign in, and what is kept about them.
 
+use super::condition::{self, ChangedKey};
 use super::entries::Entry;
-use super::json::Object;
+use super::json::{self, Object};
+use super::keys::{KeyVersions, path_of};
+use super::metadata::Bag;
 use super::time::{Timestamp, Version};
 use std::fmt;
 
@@ -112,6 +115,34 @@ pub struct Profile {
     pub last_password_reset: Option<Timestamp>,
 }
 
+impl Profile {
+    /// The attributes that have a value, by name, as JSON text. Sign-ins are no change of a profile.
+    pub fn members(&self) -> Vec<(String, String)> {
+        let texts = [
+            ("email", &self.email),
+            ("username", &self.username),
+            ("phone_number", &self.phone_number),
+            ("name", &self.name),
+            ("nickname", &self.nickname),
+            ("given_name", &self.given_name),
+            ("family_name", &self.family_name),
+            ("picture", &self.picture),
+        ];
+        let flags = [
+            ("email_verified", self.email_verified),
+            ("phone_verified", self.phone_verified),
+            ("blocked", self.blocked),
+        ];
+        let texts = texts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), json::quoted(value.as_ref()?))));
+        let flags = flags
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_string())));
+        texts.chain(flags).collect()
+    }
+}
+
 /// A whole user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
@@ -137,9 +168,74 @@ pub struct User {
     pub entries: Vec<Entry>,
     /// PHC or bcrypt text of the password.
     pub password: Option<String>,
+    /// The tenant's version that made the user.
+    pub made_at: Version,
+    /// Which keys changed since then, and when.
+    pub keys: KeyVersions,
 }
 
 impl User {
+    /// The version that last changed a key of a bag; none when there is no such key.
+    pub fn key_version(&self, bag: Bag, key: &str) -> Option<Version> {
+        let object = match bag {
+            Bag::User => self.user_metadata.as_ref(),
+            Bag::App => self.app_metadata.as_ref(),
+            Bag::Client => None,
+        };
+        object?.get(key)?;
+        Some(self.keys.get(&path_of(bag, key)).unwrap_or(self.made_at))
+    }
+
+    /// What changed since a version, with the values of now.
+    pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
+        let values: Vec<(String, &str)> =
+            condition::paths(Bag::User, self.user_metadata.as_ref().map(Object::as_json))
+                .chain(condition::paths(Bag::App, self.app_metadata.as_ref().map(Object::as_json)))
+                .collect();
+        let roots = self.profile.members();
+        let value_of = |path: &str| {
+            let in_bags =
+                values.iter().find(|(own, _)| own == path).map(|(_, raw)| (*raw).to_owned());
+            in_bags
+                .or_else(|| roots.iter().find(|(own, _)| own == path).map(|(_, raw)| raw.clone()))
+        };
+        self.keys
+            .iter()
+            .filter(|(_, version)| *version > seen)
+            .map(|(path, version)| ChangedKey {
+                path: path.to_owned(),
+                version,
+                value: value_of(path),
+            })
+            .collect()
+    }
+
+    /// Notes which keys differ from an earlier state of this user.
+    pub(super) fn note_changes(&mut self, before: &Self, version: Version) {
+        let bags = |user: &Self| {
+            let text = |bag: &Option<Object>| bag.as_ref().map(|bag| bag.as_json().to_owned());
+            (text(&user.user_metadata), text(&user.app_metadata))
+        };
+        if self.profile != before.profile {
+            let (old, new) = (before.profile.members(), self.profile.members());
+            self.keys.note(
+                old.iter().map(|(path, raw)| (path.clone(), raw.as_str())),
+                new.iter().map(|(path, raw)| (path.clone(), raw.as_str())),
+                version,
+            );
+        }
+        let ((old_user, old_app), (new_user, new_app)) = (bags(before), bags(self));
+        for (bag, old, new) in [(Bag::User, &old_user, &new_user), (Bag::App, &old_app, &new_app)] {
+            if old != new {
+                self.keys.note(
+                    condition::paths(bag, old.as_deref()),
+                    condition::paths(bag, new.as_deref()),
+                    version,
+                );
+            }
+        }
+    }
+
     /// The identity the user was made with.
     pub fn primary(&self) -> Option<&Identity> {
         self.identities.first()

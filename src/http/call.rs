@@ -8,10 +8,12 @@ use super::services::{Services, token_tenant};
 use super::tokens::{Expect, Verified};
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::Command;
+use crate::domain::condition::{Condition, Tags};
+use crate::domain::decide::Rejection;
 use crate::domain::json::Object;
 use crate::domain::permit::{Caller, permit};
 use crate::domain::scope::Scope;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
 use crate::tenant::{Answer, TenantHandle};
 use actix_web::http::header::{self, HeaderMap};
@@ -374,8 +376,92 @@ impl Call {
     /// # Errors
     /// 403, or what the tenant says.
     pub async fn write(&self, channel: Channel, command: Command) -> Result<Answer, Problem> {
+        self.write_if(channel, command, self.condition()?).await
+    }
+
+    /// Asks the tenant for a change, if the caller may and the condition holds.
+    ///
+    /// # Errors
+    /// 403, 412, or what the tenant says.
+    pub async fn write_if(
+        &self,
+        channel: Channel,
+        command: Command,
+        condition: Condition,
+    ) -> Result<Answer, Problem> {
         let permitted = permit(&self.caller, command)?;
-        Ok(self.tenant.write(permitted, self.provenance(channel), self.now).await?)
+        Ok(self.tenant.write_if(permitted, condition, self.provenance(channel), self.now).await?)
+    }
+
+    /// What `If-Match` and `If-None-Match` ask.
+    ///
+    /// # Errors
+    /// 400 when a tag is none of ours.
+    pub fn condition(&self) -> Result<Condition, Problem> {
+        Ok(Condition {
+            if_match: self.tags(&header::IF_MATCH)?,
+            if_none_match: self.tags(&header::IF_NONE_MATCH)?,
+            key: None,
+        })
+    }
+
+    /// Whether the caller already has what is at `version`, or wants something else.
+    ///
+    /// # Errors
+    /// 412 when `If-Match` does not name it, 400 for tags that are none of ours.
+    pub fn is_unchanged(&self, version: Version) -> Result<bool, Problem> {
+        if !self.headers().contains_key(header::IF_MATCH)
+            && !self.headers().contains_key(header::IF_NONE_MATCH)
+        {
+            return Ok(false);
+        }
+        let Condition { if_match, if_none_match, .. } = self.condition()?;
+        let must = Condition { if_match, ..Condition::default() };
+        if !must.holds(Some(version)) {
+            return Err(Rejection::PreconditionFailed {
+                current: Some(version),
+                changed: Vec::new(),
+            }
+            .into());
+        }
+        Ok(!Condition { if_none_match, ..Condition::default() }.holds(Some(version)))
+    }
+
+    /// The tags of a header. A weak or foreign tag matches nothing, as RFC 9110 §13.1.1 says of strong comparison.
+    fn tags(&self, name: &header::HeaderName) -> Result<Option<Tags>, Problem> {
+        let mut texts = Vec::new();
+        for value in self.headers().get_all(name) {
+            let bad = || {
+                Problem::new(
+                    400,
+                    "invalid_header",
+                    format!("The {name} header is not a list of tags."),
+                )
+            };
+            texts.extend(
+                value
+                    .to_str()
+                    .map_err(|_| bad())?
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|tag| !tag.is_empty()),
+            );
+        }
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        if texts.contains(&"*") {
+            return Ok(Some(Tags::Any));
+        }
+        let number = |tag: &str| {
+            tag.trim_start_matches("W/").trim_matches('"').parse().ok().map(Version::new)
+        };
+        let is_weak_allowed = *name == header::IF_NONE_MATCH;
+        let versions = texts
+            .iter()
+            .filter(|tag| is_weak_allowed || !tag.starts_with("W/"))
+            .filter_map(|tag| number(tag));
+        Ok(Some(Tags::Versions(versions.collect())))
     }
 
     /// Asks the tenant for a change the server makes on its own account.

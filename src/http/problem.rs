@@ -8,10 +8,12 @@
 use super::route::Dialect;
 use super::schema;
 use super::tokens::TokenError;
+use crate::domain::condition::ChangedKey;
 use crate::domain::decide::{LoginKey, Rejection};
 use crate::domain::json::{Builder, Fault, Kind};
 use crate::domain::permit::{self, Forbidden};
 use crate::domain::resource::ResourceKind;
+use crate::domain::time::Version;
 use crate::tenant::{DirectoryError, TenantError};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -400,12 +402,37 @@ impl From<Rejection> for Problem {
             Rejection::ResourceNotFound(kind) => no_resource(kind),
             Rejection::ResourceExists(kind) => resource_exists(kind),
             Rejection::ResourceFixed(_) => unsupported("The system resource cannot be changed.".to_owned()),
+            Rejection::PreconditionFailed { current, changed } => precondition_failed(current, &changed),
             Rejection::SameIdentity => Self::body("Main identity and the new one are the same."),
             Rejection::SecondaryNotFound => Self::new(400, "inexistent_user", "Provided secondary account not found."),
             Rejection::IdentityExists => Self::new(409, "identity_exists", "Specified identity already exists."),
             Rejection::MainIdentity => Self::body("Main identity cannot be removed."),
             Rejection::IdentityNotFound => Self::new(404, "inexistent_identity", "The identity does not exist."),
         }
+    }
+}
+
+/// 412, with what the caller needs to go on: the tag now, and what changed since theirs.
+fn precondition_failed(current: Option<Version>, changed: &[ChangedKey]) -> Problem {
+    let keys: Vec<String> = changed
+        .iter()
+        .map(|key| {
+            let mut out = Builder::new();
+            out.string("path", &key.path).raw("version", &key.version.to_string());
+            if let Some(value) = &key.value {
+                out.raw("value", value);
+            }
+            out.finish()
+        })
+        .collect();
+    let current = current.map_or_else(|| "null".to_owned(), |version| version.to_string());
+    Problem {
+        members: vec![("current_version", current), ("changed", format!("[{}]", keys.join(",")))],
+        ..Problem::new(
+            412,
+            "precondition_failed",
+            "What you saw has changed since. Nothing was changed.",
+        )
     }
 }
 

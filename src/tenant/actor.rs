@@ -5,7 +5,8 @@ use super::handle::{Answer, TenantError};
 use super::overlay::{Ahead, Overlay};
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
-use crate::domain::decide::{LoginKey, Moment, Rejection, decide};
+use crate::domain::condition::Condition;
+use crate::domain::decide::{LoginKey, Moment, Rejection, decide_if};
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
@@ -37,6 +38,7 @@ type Reply = oneshot::Sender<Result<Answer, TenantError>>;
 pub(super) struct Write {
     pub(super) command: Permitted<Command>,
     pub(super) provenance: Provenance,
+    pub(super) condition: Condition,
     pub(super) now: Timestamp,
     pub(super) reply: Reply,
 }
@@ -119,11 +121,11 @@ impl Tenant {
 
     /// Decides a command and holds its change; what leans on something held is answered with it.
     fn write(&mut self, write: Write) {
-        let Write { command, provenance, now, reply } = write;
+        let Write { command, provenance, condition, now, reply } = write;
         if self.is_retired {
             return answer(reply, Err(TenantError::Gone));
         }
-        match self.take(command.into_inner(), provenance, now) {
+        match self.take(command.into_inner(), provenance, &condition, now) {
             Ok((lsn, change)) => {
                 let answer = Ok(Answer { version: change.version, change: Some(change.clone()) });
                 self.pending.push_back(Pending { lsn, change: Some(change), answer, reply });
@@ -142,13 +144,14 @@ impl Tenant {
         &mut self,
         command: Command,
         provenance: Provenance,
+        condition: &Condition,
         now: Timestamp,
     ) -> Result<(Lsn, Arc<Change>), Refused> {
         let version = self.head.next();
         let view = Ahead { catalog: &self.catalog, overlay: &self.overlay };
         let moment = Moment { rules: &self.rules, version, now };
         // Deciding only reads, so a panic in it leaves the tenant as it was.
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(&view, moment, command))).map_err(|_| {
+        let decided = catch_unwind(AssertUnwindSafe(|| decide_if(&view, moment, command, condition))).map_err(|_| {
             log::error!(tenant:% = self.uid, version:% = version; "deciding a command panicked, it was refused");
             Refused::Now(TenantError::Broken)
         })?;

@@ -5,6 +5,7 @@ use super::catalog::{Catalog, StateView};
 use super::published::Published;
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
+use crate::domain::condition::Condition;
 use crate::domain::decide::{LoginKey, Rejection};
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
@@ -133,13 +134,27 @@ impl TenantHandle {
         provenance: Provenance,
         now: Timestamp,
     ) -> Result<Answer, TenantError> {
+        self.write_if(command, Condition::default(), provenance, now).await
+    }
+
+    /// Asks for a write that is done only if a condition holds in the turn that decides it.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_if(
+        &self,
+        command: Permitted<Command>,
+        condition: Condition,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Answer, TenantError> {
         let (reply, answer) = oneshot::channel();
-        self.0.address.try_send(Write { command, provenance, now, reply }).map_err(|error| {
-            match error {
+        self.0.address.try_send(Write { command, provenance, condition, now, reply }).map_err(
+            |error| match error {
                 actix::prelude::SendError::Full(_) => TenantError::Busy,
                 actix::prelude::SendError::Closed(_) => TenantError::Gone,
-            }
-        })?;
+            },
+        )?;
         match tokio::time::timeout(self.0.limits.reply_timeout, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(TenantError::Gone),

@@ -5,6 +5,7 @@ use crate::domain::change::Outcome;
 use crate::domain::client::{self, Client, Secret};
 use crate::domain::command::{ClientPatch, NewClient};
 use crate::domain::json::Object;
+use crate::domain::keys::KeyVersions;
 use crate::domain::metadata::{self, Bag};
 use crate::domain::policy::{Rules, SecretStorage};
 use crate::domain::resource::ResourceKind;
@@ -25,6 +26,8 @@ pub(super) fn create(
         client_metadata: merged(None, new.client_metadata.as_ref(), moment.rules)?,
         secret: Some(kept(new.secret, moment.rules)),
         is_global: new.is_global,
+        made_at: moment.version,
+        keys: KeyVersions::default(),
     };
     Ok(vec![Outcome::Client(Arc::new(client))])
 }
@@ -54,7 +57,8 @@ fn existing(view: &dyn View, id: &str) -> Result<Client, Rejection> {
     view.client(id).map(|client| client.as_ref().clone()).ok_or(Rejection::ClientNotFound)
 }
 
-fn changed(moment: Moment<'_>, client: Client) -> Vec<Outcome> {
+fn changed(moment: Moment<'_>, before: &Client, mut client: Client) -> Vec<Outcome> {
+    client.note_changes(before, moment.version);
     vec![Outcome::Client(Arc::new(Client { version: moment.version, ..client }))]
 }
 
@@ -64,7 +68,8 @@ pub(super) fn update(
     id: &str,
     patch: ClientPatch,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut client = existing(view, id)?;
+    let before = existing(view, id)?;
+    let mut client = before.clone();
     client.client_metadata =
         merged(client.client_metadata.as_ref(), patch.client_metadata.as_ref(), moment.rules)?;
     if let Some(settings) = patch.settings {
@@ -73,7 +78,7 @@ pub(super) fn update(
     if let Some(secret) = patch.secret {
         client.secret = Some(kept(secret, moment.rules));
     }
-    Ok(changed(moment, client))
+    Ok(changed(moment, &before, client))
 }
 
 pub(super) fn rotate(
@@ -82,9 +87,10 @@ pub(super) fn rotate(
     id: &str,
     secret: String,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut client = existing(view, id)?;
+    let before = existing(view, id)?;
+    let mut client = before.clone();
     client.secret = Some(kept(secret, moment.rules));
-    Ok(changed(moment, client))
+    Ok(changed(moment, &before, client))
 }
 
 /// The client goes, and with it what it was granted.

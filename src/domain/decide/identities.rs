@@ -6,6 +6,7 @@ use crate::domain::change::Outcome;
 use crate::domain::command::ProviderSignIn;
 use crate::domain::document::{Document, KNOWN_MEMBERS};
 use crate::domain::json::{Builder, Object};
+use crate::domain::keys::KeyVersions;
 use crate::domain::resource::{Connection, Family};
 use crate::domain::user::{Identity, Profile, User, UserId};
 
@@ -15,9 +16,10 @@ pub(super) fn sign_in(
     id: &UserId,
     ip: Option<String>,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = view.user(id.as_str()).ok_or(Rejection::UserNotFound)?.user();
+    let before = view.user(id.as_str()).ok_or(Rejection::UserNotFound)?.user();
+    let mut user = before.clone();
     count(&mut user, moment, ip);
-    Ok(vec![changed(moment, user)])
+    Ok(vec![changed(moment, &before, user)])
 }
 
 fn count(user: &mut User, moment: Moment<'_>, ip: Option<String>) {
@@ -46,9 +48,10 @@ pub(super) fn provider_sign_in(
         return Err(Rejection::ConnectionDisabled);
     }
     let id = user_id_of(&connection, &said.account);
-    let mut user = match view.user(id.as_str()) {
-        Some(document) => {
-            let mut user = document.user();
+    let known = view.user(id.as_str()).map(|document| document.user());
+    let mut user = match &known {
+        Some(known) => {
+            let mut user = known.clone();
             if connection.set_user_root_attributes == "on_each_login" {
                 take_attributes(&mut user, &said.attributes);
             }
@@ -57,7 +60,8 @@ pub(super) fn provider_sign_in(
         None => first_sign_in(moment, &connection, id, is_social, &said),
     };
     count(&mut user, moment, said.ip);
-    Ok(vec![changed(moment, user)])
+    let before = known.unwrap_or_else(|| user.clone());
+    Ok(vec![changed(moment, &before, user)])
 }
 
 /// Enterprise accounts carry their connection's name, since one strategy serves many companies.
@@ -97,6 +101,8 @@ fn first_sign_in(
         app_metadata: None,
         entries: Vec::new(),
         password: None,
+        made_at: moment.version,
+        keys: KeyVersions::default(),
     };
     if connection.set_user_root_attributes != "never_on_login" {
         take_attributes(&mut user, &said.attributes);
@@ -132,7 +138,8 @@ pub(super) fn link(
     primary: &UserId,
     secondary: &UserId,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = view.user(primary.as_str()).ok_or(Rejection::UserNotFound)?.user();
+    let before = view.user(primary.as_str()).ok_or(Rejection::UserNotFound)?.user();
+    let mut user = before.clone();
     if primary == secondary {
         return Err(Rejection::SameIdentity);
     }
@@ -149,7 +156,7 @@ pub(super) fn link(
         identity.profile_data.get_or_insert_with(|| data.clone());
         user.identities.push(identity);
     }
-    Ok(vec![changed(moment, user), Outcome::UserGone(other.id)])
+    Ok(vec![changed(moment, &before, user), Outcome::UserGone(other.id)])
 }
 
 fn is_account(identity: &Identity, id: &UserId) -> bool {
@@ -189,7 +196,8 @@ pub(super) fn unlink(
     provider: &str,
     account: &str,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = view.user(primary.as_str()).ok_or(Rejection::UserNotFound)?.user();
+    let before = view.user(primary.as_str()).ok_or(Rejection::UserNotFound)?.user();
+    let mut user = before.clone();
     let account = account.strip_prefix(&format!("{provider}|")).unwrap_or(account);
     let at = user
         .identities
@@ -214,6 +222,8 @@ pub(super) fn unlink(
         app_metadata: None,
         entries: Vec::new(),
         password: None,
+        made_at: moment.version,
+        keys: KeyVersions::default(),
     };
     take_attributes(&mut alone, &data);
     alone.profile.username = data.get_str("username").map(std::borrow::Cow::into_owned);
@@ -223,5 +233,5 @@ pub(super) fn unlink(
     if alone.profile.name.is_none() {
         alone.profile.name.clone_from(&alone.profile.email);
     }
-    Ok(vec![changed(moment, user), Outcome::User(Document::of(&alone))])
+    Ok(vec![changed(moment, &before, user), Outcome::User(Document::of(&alone))])
 }

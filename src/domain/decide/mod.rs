@@ -12,6 +12,7 @@ mod users;
 use super::change::Outcome;
 use super::client::Client;
 use super::command::Command;
+use super::condition::{self, ChangedKey, Condition};
 use super::document::Document;
 use super::json::Kind;
 use super::metadata::Bag;
@@ -254,6 +255,14 @@ pub enum Rejection {
     /// The account is linked already.
     #[error("the identity is linked already")]
     IdentityExists,
+    /// What the caller saw is no longer so.
+    #[error("the condition does not hold any more")]
+    PreconditionFailed {
+        /// The tag now; none when the thing does not exist.
+        current: Option<Version>,
+        /// The keys that changed since the caller's version.
+        changed: Vec<ChangedKey>,
+    },
     /// The primary identity cannot be unlinked.
     #[error("the main identity cannot be removed")]
     MainIdentity,
@@ -280,7 +289,21 @@ impl Moment<'_> {
     }
 }
 
-/// Works out what `command` makes true.
+/// Works out what `command` makes true, if `condition` holds.
+///
+/// # Errors
+/// The [`Rejection`] of the first rule it breaks; nothing is changed then.
+pub fn decide_if(
+    view: &dyn View,
+    moment: Moment<'_>,
+    command: Command,
+    condition: &Condition,
+) -> Result<Vec<Outcome>, Rejection> {
+    condition::check(view, &command, condition)?;
+    decide(view, moment, command)
+}
+
+/// Works out what `command` makes true, whatever the caller has seen before.
 ///
 /// # Errors
 /// The [`Rejection`] of the first rule it breaks; nothing is changed then.

@@ -6,6 +6,7 @@ use crate::domain::command::{Field, NewUser, UserPatch};
 use crate::domain::document::Document;
 use crate::domain::entries::{self, Entry};
 use crate::domain::json::Object;
+use crate::domain::keys::KeyVersions;
 use crate::domain::metadata::{self, Bag};
 use crate::domain::policy::{Compat, Rules};
 use crate::domain::resource::{Connection, Family};
@@ -53,6 +54,8 @@ pub(super) fn create(
         app_metadata: merged(Bag::App, None, new.app_metadata.as_ref(), rules)?,
         entries: Vec::new(),
         password: new.password,
+        made_at: moment.version,
+        keys: KeyVersions::default(),
     };
     Ok(vec![Outcome::User(Document::of(&user))])
 }
@@ -159,8 +162,9 @@ fn existing(view: &dyn View, id: &UserId) -> Result<User, Rejection> {
     view.user(id.as_str()).map(|document| document.user()).ok_or(Rejection::UserNotFound)
 }
 
-/// The user as changed now, packed.
-pub(super) fn changed(moment: Moment<'_>, user: User) -> Outcome {
+/// The user as changed now, packed; which keys differ from `before` is noted.
+pub(super) fn changed(moment: Moment<'_>, before: &User, mut user: User) -> Outcome {
+    user.note_changes(before, moment.version);
     let updated_at = moment.after(user.updated_at);
     Outcome::User(Document::of(&User { version: moment.version, updated_at, ..user }))
 }
@@ -171,7 +175,8 @@ pub(super) fn update(
     id: &UserId,
     patch: UserPatch,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = existing(view, id)?;
+    let before = existing(view, id)?;
+    let mut user = before.clone();
     if !patch.touches_only(true, true) || patch.connection.is_some() {
         may_change_roots(view, &user, &patch)?;
     }
@@ -180,15 +185,14 @@ pub(super) fn update(
     user.app_metadata =
         merged(Bag::App, user.app_metadata.as_ref(), patch.app_metadata.as_ref(), moment.rules)?;
     if patch.touches_only(true, true) {
-        return Ok(vec![changed(moment, user)]);
+        return Ok(vec![changed(moment, &before, user)]);
     }
-    let before = user.profile.clone();
     apply_roots(&mut user, patch, moment);
-    let moved = moved_logins(&before, &user.profile);
+    let moved = moved_logins(&before.profile, &user.profile);
     if let Some(key) = first_clash(view, user.connection(), Some(id.as_str()), &moved) {
         return Err(Rejection::Taken(key));
     }
-    Ok(vec![changed(moment, user)])
+    Ok(vec![changed(moment, &before, user)])
 }
 
 /// What a user can be looked up by, where it is new.
@@ -346,11 +350,12 @@ pub(super) fn replace_app_metadata(
     id: &UserId,
     bag: Object,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = existing(view, id)?;
+    let before = existing(view, id)?;
+    let mut user = before.clone();
     metadata::permitted(Bag::App, &bag, moment.rules)?;
     metadata::fits(Bag::App, &bag, moment.rules)?;
     user.app_metadata = Some(bag).filter(|bag| !bag.is_empty());
-    Ok(vec![changed(moment, user)])
+    Ok(vec![changed(moment, &before, user)])
 }
 
 pub(super) fn set_entry(
@@ -359,10 +364,11 @@ pub(super) fn set_entry(
     id: &UserId,
     entry: Entry,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = existing(view, id)?;
+    let before = existing(view, id)?;
+    let mut user = before.clone();
     entries::set(&mut user.entries, entry);
     within_entry_limit(&user, moment.rules)?;
-    Ok(vec![changed(moment, user)])
+    Ok(vec![changed(moment, &before, user)])
 }
 
 pub(super) fn replace_entries(
@@ -371,10 +377,11 @@ pub(super) fn replace_entries(
     id: &UserId,
     given: Vec<Entry>,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = existing(view, id)?;
+    let before = existing(view, id)?;
+    let mut user = before.clone();
     user.entries = entries::unique(given);
     within_entry_limit(&user, moment.rules)?;
-    Ok(vec![changed(moment, user)])
+    Ok(vec![changed(moment, &before, user)])
 }
 
 fn within_entry_limit(user: &User, rules: &Rules) -> Result<(), Rejection> {
@@ -390,10 +397,11 @@ pub(super) fn remove_entry(
     id: &UserId,
     key: &str,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let mut user = existing(view, id)?;
-    let before = user.entries.len();
+    let before = existing(view, id)?;
+    let mut user = before.clone();
+    let had = user.entries.len();
     user.entries.retain(|entry| entry.key != key);
-    Ok(if user.entries.len() == before { Vec::new() } else { vec![changed(moment, user)] })
+    Ok(if user.entries.len() == had { Vec::new() } else { vec![changed(moment, &before, user)] })
 }
 
 #[cfg(test)]

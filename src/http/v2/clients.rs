@@ -65,6 +65,9 @@ pub(super) async fn get(call: Call) -> Result<HttpResponse, Problem> {
     let fields = wanted(&call)?;
     let client =
         call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
+    if call.is_unchanged(client.version)? {
+        return Ok(answer_at(StatusCode::NOT_MODIFIED, client.version).finish());
+    }
     let body = shown(&call, &client, fields.as_ref(), call.caller.has_any(SECRETS));
     Ok(answer_at(StatusCode::OK, client.version).body(body))
 }

@@ -21,6 +21,9 @@ pub(super) async fn get(call: Call) -> Result<HttpResponse, Problem> {
     call.query.only(&["fields", "include_fields"])?;
     let fields = Fields::of(&call.query, Some(USER_FIELDS))?;
     let document = call.tenant.published().user(id.as_str()).ok_or_else(Problem::no_user)?;
+    if call.is_unchanged(document.version())? {
+        return Ok(answer_at(StatusCode::NOT_MODIFIED, document.version()).finish());
+    }
     Ok(show(StatusCode::OK, &document, fields.as_ref()))
 }
 

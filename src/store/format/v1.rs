@@ -9,6 +9,7 @@ use crate::domain::change::{Change, Channel, Outcome, Provenance};
 use crate::domain::client::{Client, Secret};
 use crate::domain::document::{Document, Parts, Place};
 use crate::domain::json::Object;
+use crate::domain::keys::KeyVersions;
 use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
@@ -41,6 +42,8 @@ struct StoredClient<'a> {
     secret_kind: u8,
     secret: &'a str,
     is_global: bool,
+    made_at: u64,
+    keys: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,6 +158,8 @@ fn stored_client(client: &Client) -> StoredClient<'_> {
         secret_kind,
         secret,
         is_global: client.is_global,
+        made_at: client.made_at.get(),
+        keys: client.keys.to_json(),
     }
 }
 
@@ -172,6 +177,8 @@ fn client(stored: &StoredClient<'_>) -> Result<Client, FormatError> {
         client_metadata: stored.client_metadata.map(Object::trusted),
         secret,
         is_global: stored.is_global,
+        made_at: Version::new(stored.made_at),
+        keys: KeyVersions::from_json(&stored.keys),
     })
 }
 
@@ -344,6 +351,8 @@ mod tests {
             client_metadata: Some(Object::parse(r#"{"a":"b"}"#, 8).unwrap()),
             secret: Some(Secret::Plain("s".to_owned())),
             is_global: false,
+            made_at: Version::new(1),
+            keys: KeyVersions::default(),
         };
         let resource = Resource {
             kind: ResourceKind::Connection,

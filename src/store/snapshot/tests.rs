@@ -45,6 +45,8 @@ fn client(number: usize) -> Client {
         client_metadata: None,
         secret: Some(Secret::Plain("s".to_owned())),
         is_global: false,
+        made_at: Version::new(1),
+        keys: crate::domain::keys::KeyVersions::default(),
     }
 }
 

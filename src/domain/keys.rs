@@ -1,0 +1,89 @@
+//! Which version last changed each key of a user or client.
+//!
+//! Only keys that changed after the object was made are kept, so an object nobody
+//! touched costs nothing. Removed keys stay until there are many of them: whoever
+//! saw an older version learns that they are gone.
+
+use super::json::{self, Builder, Members};
+use super::metadata::Bag;
+use super::time::Version;
+use std::collections::BTreeMap;
+
+/// Removed keys that are remembered for one object.
+const REMEMBERED_REMOVALS: usize = 64;
+
+/// The versions of keys, by path: `user_metadata.hobby`, `name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyVersions(BTreeMap<String, Version>);
+
+/// The path of a key in a bag.
+pub fn path_of(bag: Bag, key: &str) -> String {
+    format!("{bag}.{key}")
+}
+
+impl KeyVersions {
+    /// The version that last changed `path`, if it changed since the object was made.
+    pub fn get(&self, path: &str) -> Option<Version> {
+        self.0.get(path).copied()
+    }
+
+    /// All of them, in the order of their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Version)> {
+        self.0.iter().map(|(path, version)| (path.as_str(), *version))
+    }
+
+    /// Whether nothing changed since the object was made.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Notes at `version` every path whose value differs between two states.
+    pub(super) fn note<'a>(
+        &mut self,
+        before: impl Iterator<Item = (String, &'a str)>,
+        after: impl Iterator<Item = (String, &'a str)>,
+        version: Version,
+    ) {
+        let mut before: BTreeMap<String, &str> = before.collect();
+        let mut has_removed = false;
+        for (path, value) in after {
+            if before.remove(&path) != Some(value) {
+                self.0.insert(path, version);
+            }
+        }
+        for path in before.into_keys() {
+            has_removed = true;
+            self.0.insert(path, version);
+        }
+        if has_removed && self.0.len() > REMEMBERED_REMOVALS * 4 {
+            self.forget_oldest();
+        }
+    }
+
+    /// Drops the older half. What is dropped counts as unchanged since the object was
+    /// made, so this happens only to objects with very many keys.
+    fn forget_oldest(&mut self) {
+        let mut versions: Vec<Version> = self.0.values().copied().collect();
+        versions.sort_unstable();
+        if let Some(middle) = versions.get(versions.len() / 2).copied() {
+            self.0.retain(|_, version| *version >= middle);
+        }
+    }
+
+    /// As a JSON object text.
+    pub fn to_json(&self) -> String {
+        let mut out = Builder::new();
+        for (path, version) in &self.0 {
+            out.raw(path, &version.to_string());
+        }
+        out.finish()
+    }
+
+    /// Reads what [`Self::to_json`] wrote.
+    pub fn from_json(text: &str) -> Self {
+        let read = |(key, raw): (&str, &str)| {
+            Some((json::unquote(key).into_owned(), Version::new(raw.parse().ok()?)))
+        };
+        Self(Members::of(text).filter_map(read).collect())
+    }
+}
