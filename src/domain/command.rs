@@ -2,6 +2,7 @@
 
 use super::entries::Entry;
 use super::json::Object;
+use super::password::PasswordHash;
 use super::resource::{Resource, ResourceKind};
 use super::user::{Profile, UserId};
 
@@ -124,6 +125,15 @@ pub struct ProviderSignIn {
     pub ip: Option<String>,
 }
 
+/// Another hash of the same password.
+#[derive(Clone, Debug)]
+pub struct Rehash {
+    /// The hash it takes the place of; a password that was changed since stays.
+    pub from: PasswordHash,
+    /// The new one.
+    pub to: PasswordHash,
+}
+
 /// A client to be made.
 #[derive(Clone, Debug)]
 pub struct NewClient {
@@ -201,6 +211,8 @@ pub enum Command {
         id: UserId,
         /// From where.
         ip: Option<String>,
+        /// A newer hash of the password they signed in with.
+        rehash: Option<Rehash>,
     },
     /// Make or refresh a user from what an identity provider said.
     ProviderSignIn(Box<ProviderSignIn>),

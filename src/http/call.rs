@@ -93,6 +93,11 @@ impl Call {
         })
     }
 
+    /// The method.
+    pub fn method(&self) -> &actix_web::http::Method {
+        self.request.method()
+    }
+
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.request.headers()

@@ -7,6 +7,7 @@
 pub mod call;
 pub mod dispatch;
 pub mod health;
+pub mod oauth;
 pub mod problem;
 pub mod query;
 pub mod random;

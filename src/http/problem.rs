@@ -115,6 +115,7 @@ impl Problem {
         response.insert_header((header::CONTENT_TYPE, content_type));
         if matches!(dialect, Dialect::OAuth) {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
+            response.insert_header((header::PRAGMA, "no-cache"));
         }
         response.body(body)
     }

@@ -3,7 +3,7 @@
 use super::users::changed;
 use super::{Moment, Rejection, View};
 use crate::domain::change::Outcome;
-use crate::domain::command::ProviderSignIn;
+use crate::domain::command::{ProviderSignIn, Rehash};
 use crate::domain::document::{Document, KNOWN_MEMBERS};
 use crate::domain::json::{Builder, Object};
 use crate::domain::keys::KeyVersions;
@@ -15,9 +15,15 @@ pub(super) fn sign_in(
     moment: Moment<'_>,
     id: &UserId,
     ip: Option<String>,
+    rehash: Option<&Rehash>,
 ) -> Result<Vec<Outcome>, Rejection> {
     let before = view.user(id.as_str()).ok_or(Rejection::UserNotFound)?.user();
     let mut user = before.clone();
+    if let Some(rehash) = rehash
+        && user.password.as_deref() == Some(rehash.from.expose())
+    {
+        user.password = Some(rehash.to.expose().to_owned());
+    }
     count(&mut user, moment, ip);
     Ok(vec![changed(moment, &before, user)])
 }

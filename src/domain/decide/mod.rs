@@ -324,7 +324,9 @@ pub fn decide(
             users::replace_entries(view, moment, &id, entries)
         }
         Command::RemoveEntry { id, key } => users::remove_entry(view, moment, &id, &key),
-        Command::SignIn { id, ip } => identities::sign_in(view, moment, &id, ip),
+        Command::SignIn { id, ip, rehash } => {
+            identities::sign_in(view, moment, &id, ip, rehash.as_ref())
+        }
         Command::ProviderSignIn(sign_in) => identities::provider_sign_in(view, moment, *sign_in),
         Command::LinkIdentity { primary, secondary } => {
             identities::link(view, moment, &primary, &secondary)

@@ -1,0 +1,74 @@
+//! OAuth 2 and OpenID Connect, as far as Auth0's clients use them (CONTRACT.md §1, §8.2).
+//!
+//! Clients prove who they are and get tokens for machines; users sign in with a
+//! password and get tokens that speak for them. What a client may have is written in
+//! its grants; what a token says is put together in [`claims`], the one place that
+//! does. Every refusal is a row of [`refusal`].
+
+mod api;
+mod claims;
+mod clients;
+mod discovery;
+mod fields;
+mod machine;
+mod password;
+mod refresh;
+mod refusal;
+mod revoke;
+mod signup;
+mod token;
+mod userinfo;
+mod users;
+
+use super::call::Call;
+use super::route::{Access, Answering, Dialect, Route};
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    summary: &'static str,
+    handler: fn(Call) -> Answering,
+) -> Route {
+    Route { method, path, dialect: Dialect::OAuth, access, summary, handler }
+}
+
+/// The routes of this dialect.
+pub static ROUTES: &[Route] = &[
+    route("POST", "/oauth/token", Access::Own, "Get a token", |call| {
+        Box::pin(token::issue(call, token::Manners::Auth0))
+    }),
+    route(
+        "POST",
+        "/connect/token",
+        Access::Own,
+        "Get a token for the key/value metadata",
+        |call| Box::pin(token::issue(call, token::Manners::Plain)),
+    ),
+    route("POST", "/oauth/revoke", Access::Own, "Revoke a refresh token", |call| {
+        Box::pin(revoke::revoke(call))
+    }),
+    route("GET", "/userinfo", Access::Own, "Who the token speaks for", |call| {
+        Box::pin(userinfo::show(call))
+    }),
+    route("POST", "/userinfo", Access::Own, "Who the token speaks for", |call| {
+        Box::pin(userinfo::show(call))
+    }),
+    route(
+        "GET",
+        "/.well-known/jwks.json",
+        Access::Open,
+        "The keys tokens are signed with",
+        |call| Box::pin(async move { discovery::keys(&call) }),
+    ),
+    route(
+        "GET",
+        "/.well-known/openid-configuration",
+        Access::Open,
+        "What there is, and where",
+        |call| Box::pin(async move { discovery::configuration(&call) }),
+    ),
+    route("POST", "/dbconnections/signup", Access::Open, "Sign up as a user", |call| {
+        Box::pin(signup::sign_up(call))
+    }),
+];
