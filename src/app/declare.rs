@@ -186,17 +186,51 @@ pub fn machine_client(id: &str, name: &str, secret: &str) -> Command {
     }))
 }
 
-/// Every scope a client of this tenant may have: only the default tenant's may operate the server.
+/// What the scopes of an administrator are about: everything this server serves. Naming
+/// Auth0's other two hundred would make tokens too long for a proxy's header limit.
+const SERVED: &[&str] = &[
+    "users",
+    "users_app_metadata",
+    "user_idp_tokens",
+    "user_tickets",
+    "user_custom_blocks",
+    "current_user",
+    "current_user_metadata",
+    "current_user_identities",
+    "clients",
+    "client_keys",
+    "client_credentials",
+    "client_summary",
+    "client_grants",
+    "connections",
+    "connections_options",
+    "resource_servers",
+    "tenant_settings",
+    "refresh_tokens",
+    "grants",
+    "logs",
+    "logs_users",
+    "stats",
+    "roles",
+    "role_members",
+    "organizations",
+    "organization_members",
+    "event_streams",
+    "custom_domains",
+    "branding",
+    "email_provider",
+    "email_templates",
+];
+
+/// Every scope an administrator of this tenant has: only the default tenant's may operate the server.
 pub fn all_scopes(tenant: &TenantHandle) -> Vec<String> {
     let is_default = tenant.id() == DEFAULT_TENANT;
-    let is_operators = |scope: &Scope| {
-        [Scope::DOSSIER_OPERATOR, Scope::READ_TENANTS, Scope::CREATE_TENANTS, Scope::DELETE_TENANTS]
-            .contains(scope)
+    let is_theirs = |scope: Scope| match scope {
+        Scope::IAM => true,
+        Scope::DOSSIER_OPERATOR => is_default,
+        other => other.name().split_once(':').is_some_and(|(_, about)| SERVED.contains(&about)),
     };
-    Scope::all()
-        .filter(|scope| is_default || !is_operators(scope))
-        .map(|scope| scope.name().to_owned())
-        .collect()
+    Scope::all().filter(|scope| is_theirs(*scope)).map(|scope| scope.name().to_owned()).collect()
 }
 
 /// Gives a client these scopes for the management API of its tenant, and no others.
