@@ -134,7 +134,7 @@ pub(super) fn id(frame: Frame<'_>, user: &Document, scope: &Scopes) -> Map<Strin
     claims
 }
 
-/// The attributes of a user that OpenID Connect knows.
+/// The attributes of a user that `OpenID` Connect knows.
 pub(super) fn profile(user: &Document, with_profile: bool, with_email: bool) -> Map<String, Value> {
     let mut shown = Map::new();
     let names = PROFILE.iter().filter(|_| with_profile).chain(EMAIL.iter().filter(|_| with_email));

@@ -4,7 +4,6 @@ use super::token;
 use crate::domain::json::{self, Builder};
 use crate::http::PLAIN_JSON;
 use crate::http::call::Call;
-use crate::http::problem::Problem;
 use crate::http::services::token_tenant;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -19,12 +18,12 @@ fn published(body: String) -> HttpResponse {
         .body(body)
 }
 
-pub(super) fn keys(call: &Call) -> Result<HttpResponse, Problem> {
-    Ok(published(call.services.keys().jwks(token_tenant(&call.tenant)).to_string()))
+pub(super) fn keys(call: &Call) -> HttpResponse {
+    published(call.services.keys().jwks(token_tenant(&call.tenant)).to_string())
 }
 
-pub(super) fn configuration(call: &Call) -> Result<HttpResponse, Problem> {
-    Ok(published(document(&call.origin())))
+pub(super) fn configuration(call: &Call) -> HttpResponse {
+    published(document(&call.origin()))
 }
 
 /// Only what there is: no address where nothing answers.

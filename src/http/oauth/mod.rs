@@ -1,4 +1,4 @@
-//! OAuth 2 and OpenID Connect, as far as Auth0's clients use them (CONTRACT.md §1, §8.2).
+//! OAuth 2 and `OpenID` Connect, as far as Auth0's clients use them (CONTRACT.md §1, §8.2).
 //!
 //! Clients prove who they are and get tokens for machines; users sign in with a
 //! password and get tokens that speak for them. What a client may have is written in
@@ -59,14 +59,14 @@ pub static ROUTES: &[Route] = &[
         "/.well-known/jwks.json",
         Access::Open,
         "The keys tokens are signed with",
-        |call| Box::pin(async move { discovery::keys(&call) }),
+        |call| Box::pin(async move { Ok(discovery::keys(&call)) }),
     ),
     route(
         "GET",
         "/.well-known/openid-configuration",
         Access::Open,
         "What there is, and where",
-        |call| Box::pin(async move { discovery::configuration(&call) }),
+        |call| Box::pin(async move { Ok(discovery::configuration(&call)) }),
     ),
     route("POST", "/dbconnections/signup", Access::Open, "Sign up as a user", |call| {
         Box::pin(signup::sign_up(call))

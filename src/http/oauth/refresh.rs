@@ -243,29 +243,29 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(user: Option<Document>, lives: Lives, now: i64, expected: Standing) {
-        assert_eq!(standing(&kept(), user.as_ref(), lives, at(now)), expected);
+    fn check(user: Option<&Document>, lives: Lives, now: i64, expected: Standing) {
+        assert_eq!(standing(&kept(), user, lives, at(now)), expected);
     }
 
     #[test]
     fn a_refresh_token_ends_with_what_it_was_made_from() {
         let never = Lives::default();
-        check(Some(user(50, None, None)), never, 1_000_000, Standing::Good);
+        check(Some(&user(50, None, None)), never, 1_000_000, Standing::Good);
         check(None, never, 101, Standing::Over);
-        check(Some(user(51, None, None)), never, 101, Standing::Over);
-        check(Some(user(50, Some(101), None)), never, 102, Standing::Over);
-        check(Some(user(50, Some(99), None)), never, 102, Standing::Good);
-        check(Some(user(50, None, Some(true))), never, 102, Standing::Blocked);
+        check(Some(&user(51, None, None)), never, 101, Standing::Over);
+        check(Some(&user(50, Some(101), None)), never, 102, Standing::Over);
+        check(Some(&user(50, Some(99), None)), never, 102, Standing::Good);
+        check(Some(&user(50, None, Some(true))), never, 102, Standing::Blocked);
     }
 
     #[test]
     fn a_refresh_token_ends_when_its_client_says_so() {
         let whole = Lives { whole_seconds: Some(200), idle_seconds: None };
-        check(Some(user(50, None, None)), whole, 299, Standing::Good);
-        check(Some(user(50, None, None)), whole, 300, Standing::Over);
+        check(Some(&user(50, None, None)), whole, 299, Standing::Good);
+        check(Some(&user(50, None, None)), whole, 300, Standing::Over);
         let idle = Lives { whole_seconds: None, idle_seconds: Some(60) };
-        check(Some(user(50, None, None)), idle, 209, Standing::Good);
-        check(Some(user(50, None, None)), idle, 210, Standing::Over);
+        check(Some(&user(50, None, None)), idle, 209, Standing::Good);
+        check(Some(&user(50, None, None)), idle, 210, Standing::Over);
     }
 
     #[test]

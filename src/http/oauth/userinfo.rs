@@ -33,9 +33,10 @@ async fn token(call: &mut Call) -> Result<String, Problem> {
         None
     };
     let query = call.query.get("access_token").filter(|text| !text.is_empty()).map(str::to_owned);
-    let header = match call.headers().contains_key(header::AUTHORIZATION) {
-        true => Some(call.bearer().map_err(|problem| refused(&problem))?.to_owned()),
-        false => None,
+    let header = if call.headers().contains_key(header::AUTHORIZATION) {
+        Some(call.bearer().map_err(|problem| refused(&problem))?.to_owned())
+    } else {
+        None
     };
     let mut tokens = [header, query, form].into_iter().flatten();
     match (tokens.next(), tokens.next()) {

@@ -58,9 +58,9 @@ pub(super) fn tokens(call: &Call, session: &Session<'_>) -> Tokens {
     let id = is_openid.then(|| {
         let lifetime = id_token_lifetime(&session.client.settings).min(longest);
         let claims = claims::id(Frame { lifetime, ..frame }, session.user, session.scope);
-        signed(call, session.user, claims)
+        signed(call, session.user, &claims)
     });
-    Tokens { access: signed(call, session.user, access), id, lifetime }
+    Tokens { access: signed(call, session.user, &access), id, lifetime }
 }
 
 fn id_token_lifetime(settings: &Object) -> i64 {
@@ -73,7 +73,7 @@ fn id_token_lifetime(settings: &Object) -> i64 {
 
 /// Signs claims with the user's entries among them. A token that would be too long to be
 /// of use goes without.
-fn signed(call: &Call, user: &Document, claims: Map<String, Value>) -> String {
+fn signed(call: &Call, user: &Document, claims: &Map<String, Value>) -> String {
     let settings = call.services.settings_of(&call.tenant).claims;
     let (keys, tenant) = (call.services.keys(), token_tenant(&call.tenant));
     let mut with_entries = claims.clone();
@@ -83,7 +83,7 @@ fn signed(call: &Call, user: &Document, claims: Map<String, Value>) -> String {
     let mut token = keys.sign(tenant, &with_entries);
     if token.len() > MAX_TOKEN_BYTES && added > 0 {
         left_out += added;
-        token = keys.sign(tenant, &claims);
+        token = keys.sign(tenant, claims);
     }
     if left_out > 0 {
         log::warn!(
