@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What is told once requests are taken.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct Started {
 /// [`AppError`] when it cannot start, or ends on its own.
 pub async fn serve(loaded: Loaded, tell: impl FnOnce(&Started)) -> Result<(), AppError> {
     let settings = Arc::new(loaded.settings.clone());
+    // Before anything else: a hangup never ends the process, not even while it starts.
+    let hangup = signal(SignalKind::hangup()).map_err(AppError::Server)?;
     logging::start(settings.log.level, settings.log.format);
     refuse_open_test_mode(&settings)?;
     for warning in &loaded.warnings {
@@ -71,13 +73,14 @@ pub async fn serve(loaded: Loaded, tell: impl FnOnce(&Started)) -> Result<(), Ap
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
     let server = http_server(&settings, services.clone(), &http, secure)?;
     let handle = server.handle();
+    let signals = Signals::heard(hangup).map_err(AppError::Server)?;
     services.is_ready.store(true, Ordering::Release);
     let ca = https
         .as_ref()
         .and_then(|(_, _, ca)| ca.as_ref().map(|(path, made)| (path.as_path(), *made)));
     tell(&started(&loaded, &opened, &addresses, ca));
 
-    let ended = run(server, handle, &services, snapshots.as_ref(), &settings).await;
+    let ended = run(server, handle, &services, snapshots.as_ref(), &settings, signals).await;
     stop(&settings, &services, snapshots.as_ref(), &opened).await;
     drop(snapshot_arbiter);
     ended.map_err(AppError::Server)
@@ -245,6 +248,25 @@ fn started(
     Started { banner, url, https, ca: ca.map(|(path, _)| path.to_path_buf()) }
 }
 
+/// The signals that mean something here, heard from before it is told that requests are taken.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user: Signal,
+}
+
+impl Signals {
+    fn heard(hangup: Signal) -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup,
+            user: signal(SignalKind::user_defined1())?,
+        })
+    }
+}
+
 /// Runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once.
 async fn run(
     server: Server,
@@ -252,11 +274,9 @@ async fn run(
     services: &Services,
     snapshots: Option<&Addr<Snapshots>>,
     settings: &Settings,
+    signals: Signals,
 ) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut user = signal(SignalKind::user_defined1())?;
+    let Signals { mut terminate, mut interrupt, mut hangup, mut user } = signals;
     // Spawned, so that it goes on working while it is asked to stop.
     let mut server = actix_web::rt::spawn(server);
     loop {

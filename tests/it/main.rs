@@ -1,1 +1,11 @@
+//! What can only be seen from outside: the real program on real sockets and a real disk,
+//! laws by random input, and the order of the floors. One binary for all of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it did not expect ends there"
+)]
 
+mod harness;
+mod lifecycle;
+mod wire;

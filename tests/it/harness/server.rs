@@ -1,0 +1,257 @@
+//! One running `dossier serve` and its folder.
+
+use super::{Bearer, Connection, PATIENCE, Response, seed, until};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{OnceLock, mpsc};
+use tempfile::TempDir;
+
+/// What a server is started with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    config: Option<String>,
+    sets: Vec<String>,
+}
+
+impl Setup {
+    /// The text of a configuration file.
+    pub(crate) fn config(mut self, text: &str) -> Self {
+        self.config = Some(text.to_owned());
+        self
+    }
+
+    /// One `--set section.key=value`.
+    pub(crate) fn set(mut self, assignment: &str) -> Self {
+        self.sets.push(assignment.to_owned());
+        self
+    }
+
+    /// Starts a server on a folder of its own.
+    pub(crate) fn start(self) -> Server {
+        Server::start_with(self)
+    }
+}
+
+/// A running server. Dropping it ends the process and removes its folder.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Base address of plain HTTP.
+    pub(crate) url: String,
+    /// Base address of HTTPS.
+    pub(crate) https: String,
+    /// The development CA.
+    pub(crate) ca: PathBuf,
+    folder: TempDir,
+    setup: Setup,
+    child: Child,
+    admin_token: OnceLock<String>,
+}
+
+impl Server {
+    /// A server with default settings.
+    pub(crate) fn start() -> Self {
+        Setup::default().start()
+    }
+
+    fn start_with(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        seed::plant(&folder.path().join("data"));
+        Self::on(folder, setup)
+    }
+
+    /// Starts on a folder that has a data directory `data` in it.
+    pub(crate) fn on(folder: TempDir, setup: Setup) -> Self {
+        match Self::try_on(folder, setup) {
+            Ok(server) => server,
+            Err((status, log, _)) => panic!("the server ended with {status}:\n{log}"),
+        }
+    }
+
+    /// Starts on a folder, or tells the exit status and what was written to standard error.
+    pub(crate) fn try_on(
+        folder: TempDir,
+        setup: Setup,
+    ) -> Result<Self, (ExitStatus, String, TempDir)> {
+        match spawn(folder.path(), &setup) {
+            Ok((child, ready)) => {
+                let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
+                Ok(Self {
+                    url: text("url"),
+                    https: text("https"),
+                    ca: PathBuf::from(text("ca")),
+                    folder,
+                    setup,
+                    child,
+                    admin_token: OnceLock::new(),
+                })
+            }
+            Err(status) => {
+                let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+                Err((status, log, folder))
+            }
+        }
+    }
+
+    /// Ends the process as a power cut would, without a word.
+    pub(crate) fn kill9(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to end, and waits until it has.
+    pub(crate) fn end_with(&mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
+        until("the end of the process", || self.child.try_wait().unwrap())
+    }
+
+    /// Starts another process on the same folder, which has to fail.
+    pub(crate) fn second_on_same_folder(&self) -> ExitStatus {
+        match spawn(self.folder.path(), &self.setup) {
+            Ok((mut other, _)) => {
+                other.kill().unwrap();
+                panic!("a second process took the same folder");
+            }
+            Err(status) => status,
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills it if it runs, and starts it again on the same data.
+    pub(crate) fn restart(&mut self) {
+        self.kill9();
+        let (child, ready) = spawn(self.folder.path(), &self.setup)
+            .unwrap_or_else(|status| panic!("the restart ended with {status}:\n{}", self.log()));
+        self.child = child;
+        self.url = ready["url"].as_str().unwrap().to_owned();
+        self.https = ready["https"].as_str().unwrap_or_default().to_owned();
+        self.admin_token = OnceLock::new();
+    }
+
+    /// Whether the process runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The folder with everything the server keeps.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What was written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Id and secret of the first machine client.
+    pub(crate) fn admin_client(&self) -> (String, String) {
+        let text = fs::read_to_string(self.data_dir().join("admin-client.json")).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap();
+        let member = |key: &str| file[key].as_str().unwrap().to_owned();
+        (member("client_id"), member("client_secret"))
+    }
+
+    /// `host:port` of plain HTTP.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.address()).unwrap()
+    }
+
+    /// Sends a request over a connection of its own.
+    #[track_caller]
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Response {
+        match self.connect().send(method, target, headers, body) {
+            Ok(response) => response,
+            Err(error) => panic!("{method} {target} got no answer: {error}"),
+        }
+    }
+
+    /// The `Authorization` of a machine that may do everything.
+    pub(crate) fn admin(&self) -> &str {
+        self.admin_token.get_or_init(|| format!("Bearer {}", self.token(&Bearer::admin())))
+    }
+
+    /// A request without a body, by a machine that may do everything.
+    #[track_caller]
+    pub(crate) fn get(&self, target: &str) -> Response {
+        self.request("GET", target, &[("Authorization", self.admin())], None)
+    }
+
+    /// A request with a JSON text, by a machine that may do everything.
+    #[track_caller]
+    pub(crate) fn json(&self, method: &str, target: &str, body: &str) -> Response {
+        let headers = [("Authorization", self.admin()), ("Content-Type", "application/json")];
+        self.request(method, target, &headers, Some(body.as_bytes()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            self.child.wait().unwrap();
+        }
+        if std::thread::panicking() {
+            show(&self.log());
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the log of a failed test belongs beside its message")]
+fn show(log: &str) {
+    eprintln!("--- the server's log ---\n{log}------------------------");
+}
+
+/// Starts the program and reads the line that says it is ready.
+fn spawn(folder: &Path, setup: &Setup) -> Result<(Child, Value), ExitStatus> {
+    let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dossier"));
+    command
+        .args(["serve", "-o", "json", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.join("data"))
+        .args(["--set", "server.https_listen=127.0.0.1:0"])
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log);
+    if let Some(text) = &setup.config {
+        let path = folder.join("dossier.toml");
+        fs::write(&path, text).unwrap();
+        command.arg("--config").arg(path);
+    }
+    for assignment in &setup.sets {
+        command.args(["--set", assignment]);
+    }
+    let mut child = command.spawn().unwrap();
+    let output = child.stdout.take().unwrap();
+    let (told, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(output).read_line(&mut line);
+        // Whoever asked may have given up by now.
+        drop(told.send(read.map(|_| line)));
+    });
+    let line = heard.recv_timeout(PATIENCE).expect("a start takes less than a minute").unwrap();
+    match serde_json::from_str(&line) {
+        Ok(ready) => Ok((child, ready)),
+        Err(_) => Err(child.wait().unwrap()),
+    }
+}
