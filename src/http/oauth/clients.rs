@@ -86,6 +86,8 @@ mod tests {
             client_metadata: None,
             secret: Some(Secret::Plain("s3cret".to_owned())),
             is_global: false,
+            made_at: Version::new(1),
+            keys: crate::domain::keys::KeyVersions::default(),
         }
     }
 
