@@ -10,7 +10,7 @@ use std::io::Write;
 pub fn start(level: LogLevel, format: LogFormat) {
     let mut builder = env_logger::Builder::new();
     // What libraries say at info is of no use to an operator.
-    builder.filter_level(LevelFilter::Warn).filter_module("dossier", filter(level));
+    builder.filter_level(LevelFilter::Warn).filter_module("dossier", LevelFilter::Trace);
     if let Ok(rules) = std::env::var("RUST_LOG") {
         builder.parse_filters(&rules);
     }
@@ -20,6 +20,14 @@ pub fn start(level: LogLevel, format: LogFormat) {
     };
     // A process that logs already, as tests do, goes on as it is.
     let _already = builder.try_init().is_err();
+    set_level(level);
+}
+
+/// From now on writes lines of this level and above.
+pub fn set_level(level: LogLevel) {
+    if std::env::var_os("RUST_LOG").is_none() {
+        log::set_max_level(filter(level));
+    }
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

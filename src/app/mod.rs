@@ -2,11 +2,13 @@
 
 pub mod banner;
 mod certificate;
+pub mod check;
 pub mod clock;
 pub mod declare;
 pub mod keys;
 pub mod logging;
 pub mod open;
+pub mod operate;
 pub mod private_files;
 pub mod serve;
 pub mod tls;

@@ -2,12 +2,15 @@
 
 use super::banner::Banner;
 use super::open::{self, Opened};
+use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::{self, DevelopmentTls, Made};
 use super::{AppError, clock, declare, logging};
 use crate::config::{Loaded, Settings, StorageMode, TlsMode};
 use crate::http::dispatch::dispatch;
+use crate::http::operate::{OperationFailed, Operations};
 use crate::http::services::{Addresses, Services};
-use crate::tenant::{SnapshotParts, SnapshotSettings, SnapshotState, Snapshots, TakeSnapshots};
+use crate::journal::Journal;
+use crate::tenant::{SnapshotParts, SnapshotState, Snapshots, TakeSnapshots};
 use actix::{Actor, Addr, Arbiter};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -37,7 +40,11 @@ pub struct Started {
 ///
 /// # Errors
 /// [`AppError`] when it cannot start, or ends on its own.
-pub async fn serve(loaded: Loaded, tell: impl FnOnce(&Started)) -> Result<(), AppError> {
+pub async fn serve(
+    loaded: Loaded,
+    reload: Arc<Reload>,
+    tell: impl FnOnce(&Started),
+) -> Result<(), AppError> {
     let settings = Arc::new(loaded.settings.clone());
     // Before anything else: a hangup never ends the process, not even while it starts.
     let hangup = signal(SignalKind::hangup()).map_err(AppError::Server)?;
@@ -80,9 +87,15 @@ pub async fn serve(loaded: Loaded, tell: impl FnOnce(&Started)) -> Result<(), Ap
         .and_then(|(_, _, ca)| ca.as_ref().map(|(path, made)| (path.as_path(), *made)));
     tell(&started(&loaded, &opened, &addresses, ca));
 
-    let ended = run(server, handle, &services, snapshots.as_ref(), &settings, signals).await;
-    stop(&settings, &services, snapshots.as_ref(), &opened).await;
-    drop(snapshot_arbiter);
+    // The folder stays locked until the end.
+    let Opened { dir, keys, journal, .. } = opened;
+    let operator =
+        Arc::new(Operator::new(services.clone(), snapshots.clone(), keys, loaded, reload));
+    services.set_operations(Some(operator));
+    let ended = run(server, handle, &services, &settings, signals).await;
+    services.set_operations(None);
+    stop(&settings, &services, snapshots.as_ref(), journal).await;
+    drop((snapshot_arbiter, dir));
     ended.map_err(AppError::Server)
 }
 
@@ -169,12 +182,7 @@ fn start_snapshots(
         fixed_lsn: opened.fixed_lsn,
         state,
     };
-    let own = SnapshotSettings {
-        interval: settings.snapshot.interval,
-        max_changes: settings.snapshot.max_changes,
-        bytes_per_second: settings.snapshot.bytes_per_second,
-        journal_max_bytes: settings.journal.max_bytes,
-    };
+    let own = snapshot_settings(settings);
     let arbiter = Arbiter::new();
     let snapshots =
         Snapshots::start_in_arbiter(&arbiter.handle(), move |_| Snapshots::new(parts, own));
@@ -272,7 +280,6 @@ async fn run(
     server: Server,
     handle: ServerHandle,
     services: &Services,
-    snapshots: Option<&Addr<Snapshots>>,
     settings: &Settings,
     signals: Signals,
 ) -> std::io::Result<()> {
@@ -284,12 +291,8 @@ async fn run(
             ended = &mut server => return ended.map_err(std::io::Error::other)?,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => log::info!("SIGHUP: settings are read at the next start"),
-            _ = user.recv() => {
-                if let Some(snapshots) = snapshots {
-                    snapshots.do_send(TakeSnapshots { is_urgent: false });
-                }
-            }
+            _ = hangup.recv() => on_signal(services, "SIGHUP", |operations| async move { operations.reload().await.map(drop) }),
+            _ = user.recv() => on_signal(services, "SIGUSR1", |operations| async move { operations.take_snapshots().await.map(drop) }),
         }
     }
     log::info!("stopping: no new connections, finishing what is in flight");
@@ -303,6 +306,21 @@ async fn run(
     Ok(())
 }
 
+/// Does what a signal asks, beside the serving.
+fn on_signal<F: Future<Output = Result<(), OperationFailed>> + 'static>(
+    services: &Services,
+    name: &'static str,
+    work: impl FnOnce(Arc<dyn Operations>) -> F,
+) {
+    let Some(operations) = services.operations() else { return };
+    let work = work(operations);
+    actix_web::rt::spawn(async move {
+        if let Err(error) = work.await {
+            log::error!(signal = name, error:% = error; "what the signal asked for failed, nothing was changed");
+        }
+    });
+}
+
 /// The journal has everything that was acknowledged.
 fn exit_at_once() {
     log::warn!("second signal: ending at once; nothing acknowledged is lost");
@@ -314,7 +332,7 @@ async fn stop(
     settings: &Settings,
     services: &Services,
     snapshots: Option<&Addr<Snapshots>>,
-    opened: &Opened,
+    journal: Arc<dyn Journal>,
 ) {
     if let (Some(snapshots), true) = (snapshots, settings.snapshot.on_shutdown) {
         let grace = settings.server.shutdown_grace.max(Duration::from_secs(1));
@@ -325,7 +343,6 @@ async fn stop(
             }
         }
     }
-    let journal = opened.journal.clone();
     match web::block(move || journal.flush()).await {
         Ok(Ok(upto)) => {
             log::info!(lsn:% = upto, requests = services.requests.load(Ordering::Relaxed); "stopped")

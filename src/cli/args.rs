@@ -79,8 +79,34 @@ pub(super) enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// Verify a data directory that no server has open.
+    Check {
+        /// Do the least that makes it open again; what is changed is kept as *.broken.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Signing keys of a running server.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Snapshots of a running server.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Print the version.
     Version,
+}
+
+/// What can be done with signing keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// The next key signs from now on; tokens already given out stay valid.
+    Rotate,
+}
+
+/// What can be done with snapshots.
+#[derive(Debug, Subcommand)]
+pub(super) enum SnapshotCommand {
+    /// Take one now of every tenant that changed.
+    Create,
 }
 
 /// What can be asked of the settings.
@@ -99,6 +125,8 @@ pub(super) enum ConfigCommand {
     },
     /// Print a JSON Schema of the settings file.
     Schema,
+    /// Let a running server read its settings again.
+    Reload,
     /// Print a commented settings file.
     Init,
     /// Read the settings, report every fault.

@@ -118,6 +118,12 @@ pub(super) fn fetch_token(
     token.map(str::to_owned).ok_or_else(|| Failure::new(1, "the server gave no token"))
 }
 
+/// Posts nothing to a path and prints the answer.
+pub(super) fn post(global: &Global, path: &str) -> Result<(), Failure> {
+    println!("{:#}", Client::connect(global)?.call("POST", path, None)?);
+    Ok(())
+}
+
 /// Asks a server how it is.
 pub(super) fn health(global: &Global, ready: bool) -> Result<(), Failure> {
     let base = base(global)?;

@@ -16,6 +16,7 @@ pub(super) fn run(global: &Global, command: ConfigCommand) -> Result<(), Failure
             print!("{}", explained.map_err(|error| Failure::new(2, error.to_string()))?);
         }
         ConfigCommand::Schema => print!("{}", config::schema()),
+        ConfigCommand::Reload => super::client::post(global, "/dossier/v1/config/reload")?,
         ConfigCommand::Init => print!("{}", config::init()),
         ConfigCommand::Check { file } => return check(global, file),
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod args;
+mod check;
 mod client;
 mod config;
 mod tenant;
@@ -9,11 +10,12 @@ mod token;
 
 use crate::app::AppError;
 use crate::app::serve::{self, Started};
-use crate::config::{Loaded, Sources, load};
-use args::{Args, Command, Output};
+use crate::config::{Errors, Loaded, Sources, load};
+use args::{Args, Command, KeyCommand, Output, SnapshotCommand};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Why a command failed, and the exit code that says so (UX.md §2.2).
 #[derive(Debug)]
@@ -51,7 +53,9 @@ fn run(args: Args) -> Result<(), Failure> {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => {
             let loaded = settings(&global)?;
-            let serving = serve::serve(loaded, |started| tell(started, global.output));
+            let sources = global.clone();
+            let reload = Arc::new(move || read_settings(&sources));
+            let serving = serve::serve(loaded, reload, |started| tell(started, global.output));
             actix_web::rt::System::new().block_on(serving).map_err(Failure::from)
         }
         Command::CheckConfig { file } => config::check(&global, file),
@@ -59,6 +63,11 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Token(command) => token::run(&global, command),
         Command::Tenant(command) => tenant::run(&global, command),
         Command::Health { ready } => client::health(&global, ready),
+        Command::Check { repair } => check::run(&global, repair),
+        Command::Key(KeyCommand::Rotate) => client::post(&global, "/dossier/v1/keys/rotate"),
+        Command::Snapshot(SnapshotCommand::Create) => {
+            client::post(&global, "/dossier/v1/snapshots")
+        }
         Command::Version => {
             println!("dossier {}", env!("CARGO_PKG_VERSION"));
             Ok(())
@@ -83,8 +92,13 @@ fn tell(started: &Started, output: Output) {
     }
 }
 
-/// The settings from file, environment and arguments.
+/// The settings from file, environment and arguments; a fault ends the command.
 fn settings(global: &args::Global) -> Result<Loaded, Failure> {
+    read_settings(global)
+        .map_err(|errors| Failure::new(3, format!("the configuration is not usable\n\n{errors}")))
+}
+
+fn read_settings(global: &args::Global) -> Result<Loaded, Errors> {
     let search: Vec<PathBuf> = crate::config::SEARCH.iter().map(PathBuf::from).collect();
     let sources = Sources {
         file: global.config.clone(),
@@ -96,5 +110,4 @@ fn settings(global: &args::Global) -> Result<Loaded, Failure> {
         read: &|path: &Path| std::fs::read_to_string(path),
     };
     load(&sources)
-        .map_err(|errors| Failure::new(3, format!("the configuration is not usable\n\n{errors}")))
 }

@@ -160,8 +160,6 @@ sections! {
         max_changes: u64 = count "100000" ["changes"] "100" to "1000000000", live;
         /// Takes one when Dossier stops.
         on_shutdown: bool = flag "true", live;
-        /// Longest time a snapshot may hold up a tenant in one go.
-        pause_budget: Duration = duration "2ms" "1ms" to "1s", live;
         /// Bytes written in a second, so that a snapshot does not slow down writes.
         bytes_per_second: u64 = size "64MiB" "1MiB" to "64GiB" zero "as fast as the disk can", live;
     }
@@ -170,9 +168,9 @@ sections! {
     journal: Journal {
         /// What an acknowledged write has reached: the disk, the operating system (synced every
         /// `flush_interval`), or memory until the next snapshot.
-        durability: Durability = choice "always", live;
+        durability: Durability = choice "always", restart;
         /// Time between two syncs when durability is "interval"; what a power cut may take back.
-        flush_interval: Duration = duration "1s" "10ms" to "60s", live;
+        flush_interval: Duration = duration "1s" "10ms" to "60s", restart;
         /// Size of one journal file.
         segment_bytes ("segment"): u64 = size "64MiB" "1MiB" to "1GiB", restart;
         /// Largest size of all journal files; a snapshot is taken early to stay below it.
@@ -188,7 +186,7 @@ sections! {
         /// Messages that may wait for a tenant; beyond, requests are answered 503.
         mailbox: usize = count "8192" ["messages"] "16" to "1048576", restart;
         /// Time a request waits for its tenant; beyond, it is answered 503, outcome unknown.
-        reply_timeout: Duration = duration "2s" "10ms" to "60s", live;
+        reply_timeout: Duration = duration "2s" "10ms" to "60s", restart;
         /// Threads that run tenants.
         arbiters: usize = count "0" ["threads"] "1" to "256" zero "one for each CPU core", restart;
     }
@@ -219,8 +217,6 @@ sections! {
         entries_per_user: usize = count "1000" ["entries"] "1" to "100000", live;
         /// Most tenants.
         tenants: usize = count "10000" ["tenants"] "1" to "1000000", live;
-        /// Longest e-mail address, name, user id or other identifier.
-        identifier_chars: usize = count "255" ["characters"] "64" to "1024", live;
     }
 
     /// Tokens, sessions and passwords.
@@ -242,8 +238,6 @@ sections! {
         /// Threads that hash passwords.
         password_hash_threads: usize =
             count "0" ["threads"] "1" to "64" zero "one for each CPU core", restart;
-        /// Size of signing keys made from now on: 2048, 3072 or 4096.
-        rsa_bits: u32 = count "2048" ["bits"] "2048" to "4096", live;
     }
 
     /// How often one token may ask. A tenant may override these.

@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::random;
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
-use super::{health, oauth, v2};
+use super::{health, oauth, operate, v2};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Every route there is, hot dialects first.
-pub static TABLES: &[&[Route]] = &[v2::ROUTES, oauth::ROUTES, health::ROUTES];
+pub static TABLES: &[&[Route]] = &[v2::ROUTES, oauth::ROUTES, health::ROUTES, operate::ROUTES];
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -8,6 +8,7 @@ pub mod call;
 pub mod dispatch;
 pub mod health;
 pub mod oauth;
+pub mod operate;
 pub mod problem;
 pub mod query;
 pub mod random;

@@ -1,5 +1,6 @@
 //! What handlers share: the tenants, the keys, the settings, the clock.
 
+use super::operate::Operations;
 use super::route::Router;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
 use crate::config::{Overridable, Settings};
@@ -35,6 +36,7 @@ pub struct Services {
     settings: RwLock<Arc<Settings>>,
     clock: Box<Clock>,
     hashing: Semaphore,
+    operations: RwLock<Option<Arc<dyn Operations>>>,
 }
 
 /// Where this server can be reached.
@@ -78,6 +80,7 @@ impl Services {
             settings: RwLock::new(settings),
             clock,
             hashing: Semaphore::new(hashing_threads),
+            operations: RwLock::new(None),
         }
     }
 
@@ -89,6 +92,21 @@ impl Services {
     /// The settings as they are now.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other settings in place.
+    pub fn set_settings(&self, settings: Arc<Settings>) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// What the app does for an operator; none while starting.
+    pub fn operations(&self) -> Option<Arc<dyn Operations>> {
+        self.operations.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what the app does for an operator.
+    pub fn set_operations(&self, operations: Option<Arc<dyn Operations>>) {
+        *self.operations.write().unwrap_or_else(PoisonError::into_inner) = operations;
     }
 
     /// The settings a tenant may override.

@@ -183,8 +183,11 @@ impl Active {
             last: self.last,
             end: self.end,
             crc: self.link,
+            next: self.link,
+            salt: self.header.salt,
         });
         fresh.active = base;
+        fresh.salt = header.salt;
         if let Err(trouble) = fresh.write(&*self.disk) {
             // Its space may be just what is missing. Best effort: no manifest names it.
             drop(self.disk.remove(&segment::file_name(base)));
@@ -249,4 +252,15 @@ pub(super) fn mix(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_segment_has_a_salt_of_its_own() {
+        assert_ne!(salt(1, Lsn::new(1)), salt(1, Lsn::new(2)));
+        assert_ne!(salt(1, Lsn::new(1)), salt(2, Lsn::new(1)));
+    }
 }

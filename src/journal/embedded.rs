@@ -11,15 +11,15 @@ use tokio::sync::watch;
 use super::active::{self, Active, Limits, Trouble};
 use super::disk::Disk;
 use super::error::JournalError;
-use super::frame::Kind;
+use super::gather::Gather;
 use super::highwater::{self, HighWater};
-use super::manifest::{Closed, Manifest};
+use super::manifest::Manifest;
 use super::queue::{Catalog, Gate, Queue};
 use super::recover::{self, Recovered, TornTail};
-use super::scan::Walk;
+use super::replay;
 use super::segment::{self, Header};
 use super::writer::{State, Writer, poison};
-use super::{AppendError, Journal, Lsn, Options, Progress, Stats};
+use super::{AppendError, Durability, Journal, Lsn, Options, Progress, Stats};
 
 /// A journal in a folder, with one thread that writes.
 ///
@@ -118,6 +118,8 @@ impl Embedded {
             marked_at: Instant::now(),
             unsynced_since: None,
             state: State::Writing,
+            gather: Gather::new(options.gather && options.durability == Durability::Always),
+            last_sync: Duration::ZERO,
         };
         let thread = thread::Builder::new()
             .name("journal".to_owned())
@@ -127,57 +129,10 @@ impl Embedded {
         Ok(Self { disk, queue, catalog, progress, stats, flush_timeout, thread: Some(thread) })
     }
 
-    /// Visits the records of a segment that is complete.
-    fn replay_closed(
-        &self,
-        manifest: &Manifest,
-        closed: &Closed,
-        visit: &mut dyn FnMut(Lsn, &[u8]) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, JournalError> {
-        let name = segment::file_name(closed.base);
-        let bytes = self.read_segment(&name, closed.base)?;
-        let (header, link) = recover::check_header(&name, &bytes, manifest, closed.base, None)?;
-        let mut walk = Walk::new(&bytes, &header, link);
-        while walk.next_lsn() <= closed.last {
-            if step(&name, &mut walk, visit)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        if walk.link() != closed.crc || recover::to_u64(walk.offset()) != closed.end {
-            let reason = "its last record is not the one the manifest names";
-            return Err(JournalError::damaged(&name, recover::to_u64(walk.offset()), reason));
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    /// Visits the records up to `durable` of the segment that is written to.
-    fn replay_active(
-        &self,
-        manifest: &Manifest,
-        durable: Lsn,
-        visit: &mut dyn FnMut(Lsn, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), JournalError> {
-        if durable < manifest.active {
-            return Ok(());
-        }
-        let name = segment::file_name(manifest.active);
-        let bytes = self.read_segment(&name, manifest.active)?;
-        let (header, link) = recover::check_header(&name, &bytes, manifest, manifest.active, None)?;
-        let mut walk = Walk::new(&bytes, &header, link);
-        while walk.next_lsn() <= durable {
-            if step(&name, &mut walk, visit)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads a segment; one that is gone may have been purged since the list was copied.
-    fn read_segment(&self, name: &str, base: Lsn) -> Result<Vec<u8>, JournalError> {
-        recover::read(&*self.disk, name).map_err(|error| {
-            let oldest = self.catalog.lock().first();
-            if base < oldest { JournalError::Purged { wanted: base, oldest } } else { error }
-        })
+    /// A file that is missing may have been purged since the list was copied.
+    fn or_purged(&self, base: Lsn, error: JournalError) -> JournalError {
+        let oldest = self.catalog.lock().first();
+        if base < oldest { JournalError::Purged { wanted: base, oldest } } else { error }
     }
 
     /// Takes complete segments up to `upto` off the list, and returns their names.
@@ -201,21 +156,6 @@ impl Embedded {
     }
 }
 
-/// Takes the next frame and shows it if it is somebody's record.
-fn step(
-    name: &str,
-    walk: &mut Walk<'_>,
-    visit: &mut dyn FnMut(Lsn, &[u8]) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, JournalError> {
-    let offset = recover::to_u64(walk.offset());
-    let frame =
-        walk.step().map_err(|flaw| JournalError::damaged(name, offset, flaw.to_string()))?;
-    match frame.kind {
-        Kind::Record => Ok(visit(frame.lsn, frame.payload)),
-        Kind::Skip => Ok(ControlFlow::Continue(())),
-    }
-}
-
 /// Begins a journal in an empty folder. The manifest comes last: without it there is no journal.
 fn begin(disk: &dyn Disk, options: &Options) -> Result<Start, JournalError> {
     let journal = active::mix(options.seed);
@@ -226,7 +166,7 @@ fn begin(disk: &dyn Disk, options: &Options) -> Result<Start, JournalError> {
     let header = Header { journal, base, salt: active::salt(options.seed, base), previous: 0 };
     let (fresh, link) = active::create(disk, &header, options.preallocate_bytes)
         .map_err(|trouble| JournalError::io("create", &name, trouble.into_error()))?;
-    let manifest = Manifest { journal, closed: Vec::new(), active: base };
+    let manifest = Manifest { journal, closed: Vec::new(), active: base, salt: header.salt };
     manifest.write(disk).map_err(|trouble| {
         JournalError::io("create", super::manifest::FILE, trouble.into_error())
     })?;
@@ -320,11 +260,13 @@ impl Journal for Embedded {
             if lsn <= after { ControlFlow::Continue(()) } else { visit(lsn, payload) }
         };
         for closed in manifest.closed.iter().filter(|closed| closed.last > after) {
-            if self.replay_closed(&manifest, closed, &mut visit)?.is_break() {
+            let shown = replay::closed(&*self.disk, &manifest, closed, &mut visit);
+            if shown.map_err(|error| self.or_purged(closed.base, error))?.is_break() {
                 return Ok(());
             }
         }
-        self.replay_active(&manifest, durable, &mut visit)
+        replay::active(&*self.disk, &manifest, durable, &mut visit)
+            .map_err(|error| self.or_purged(manifest.active, error))
     }
 
     fn purge(&self, upto: Lsn) -> Result<(), JournalError> {

@@ -29,6 +29,8 @@ pub(super) struct Manifest {
     pub(super) closed: Vec<Closed>,
     /// Where the segment begins that is written to.
     pub(super) active: Lsn,
+    /// The salt of that segment.
+    pub(super) salt: u32,
 }
 
 /// A segment that is complete and synced.
@@ -40,6 +42,10 @@ pub(super) struct Closed {
     pub(super) end: u64,
     /// The checksum of its last frame.
     pub(super) crc: u32,
+    /// What the header of the next segment says of this one: `crc`, unless this one was repaired.
+    pub(super) next: u32,
+    /// Its salt, so that a damaged header costs nothing but itself.
+    pub(super) salt: u32,
 }
 
 impl Manifest {
@@ -60,10 +66,12 @@ impl Manifest {
             text.push('\n');
         };
         line(format!("journal={:016x}", self.journal));
-        for Closed { base, last, end, crc } in &self.closed {
-            line(format!("closed base={base} last={last} end={end} crc={crc:08x}"));
+        for Closed { base, last, end, crc, next, salt } in &self.closed {
+            line(format!(
+                "closed base={base} last={last} end={end} crc={crc:08x} next={next:08x} salt={salt:08x}"
+            ));
         }
-        line(format!("active base={}", self.active));
+        line(format!("active base={} salt={:08x}", self.active, self.salt));
         let crc = crc32c::crc32c(text.as_bytes());
         writeln!(text, "crc={crc:08x}").expect("a string takes everything");
         text
@@ -131,23 +139,41 @@ fn parse_lines<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<Manifest>
     let journal = u64::from_str_radix(lines.next()?.strip_prefix("journal=")?, 16).ok()?;
     let mut closed = Vec::new();
     for line in lines.by_ref() {
-        if let Some(active) = line.strip_prefix("active base=") {
-            let active = Lsn::new(active.parse().ok()?);
-            return lines.next().is_none().then_some(Manifest { journal, closed, active });
+        if let Some(values) = line.strip_prefix("active ") {
+            let mut values = Values(values.split(' '));
+            let active = Lsn::new(values.number("base")?);
+            let salt = values.checksum("salt")?;
+            let manifest = Manifest { journal, closed, active, salt };
+            return lines.next().is_none().then_some(manifest);
         }
-        closed.push(parse_closed(line)?);
+        let mut values = Values(line.strip_prefix("closed ")?.split(' '));
+        closed.push(Closed {
+            base: Lsn::new(values.number("base")?),
+            last: Lsn::new(values.number("last")?),
+            end: values.number("end")?,
+            crc: values.checksum("crc")?,
+            next: values.checksum("next")?,
+            salt: values.checksum("salt")?,
+        });
     }
     None
 }
 
-fn parse_closed(line: &str) -> Option<Closed> {
-    let mut words = line.strip_prefix("closed ")?.split(' ');
-    let mut value = |name: &str| words.next()?.strip_prefix(name)?.strip_prefix('=');
-    let base = Lsn::new(value("base")?.parse().ok()?);
-    let last = Lsn::new(value("last")?.parse().ok()?);
-    let end = value("end")?.parse().ok()?;
-    let crc = u32::from_str_radix(value("crc")?, 16).ok()?;
-    Some(Closed { base, last, end, crc })
+/// The `name=value` words of a line, in a fixed order.
+struct Values<'a>(std::str::Split<'a, char>);
+
+impl<'a> Values<'a> {
+    fn value(&mut self, name: &str) -> Option<&'a str> {
+        self.0.next()?.strip_prefix(name)?.strip_prefix('=')
+    }
+
+    fn number(&mut self, name: &str) -> Option<u64> {
+        self.value(name)?.parse().ok()
+    }
+
+    fn checksum(&mut self, name: &str) -> Option<u32> {
+        u32::from_str_radix(self.value(name)?, 16).ok()
+    }
 }
 
 #[cfg(test)]
@@ -160,8 +186,10 @@ mod tests {
             last: Lsn::new(last),
             end: 100 * last,
             crc: 0xabc,
+            next: 0xabc,
+            salt: 0xdef,
         });
-        Manifest { journal: 77, closed: closed.to_vec(), active: Lsn::new(31) }
+        Manifest { journal: 77, closed: closed.to_vec(), active: Lsn::new(31), salt: 5 }
     }
 
     #[test]

@@ -8,11 +8,13 @@
 //! process lives.
 
 mod active;
+mod check;
 
 mod disk;
 mod embedded;
 mod error;
 mod frame;
+mod gather;
 mod highwater;
 mod lsn;
 mod manifest;
@@ -21,6 +23,9 @@ mod options;
 mod progress;
 mod queue;
 mod recover;
+mod repair;
+mod replay;
+mod salvage;
 
 mod scan;
 mod segment;
@@ -34,6 +39,7 @@ use std::ops::ControlFlow;
 
 use tokio::sync::watch;
 
+pub use check::{Problem, Report, SegmentReport, check};
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use embedded::{Embedded, Opened};
 pub use error::{AppendError, JournalError};
@@ -42,6 +48,7 @@ pub use memory::InMemory;
 pub use options::{Durability, Options};
 pub use progress::{Failure, Health, Progress};
 pub use recover::TornTail;
+pub use repair::{RepairReport, repair};
 
 /// An engine that keeps records in one durable order.
 pub trait Journal: Send + Sync + std::fmt::Debug {

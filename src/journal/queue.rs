@@ -3,6 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::gather::{Came, Window};
 use super::manifest::Manifest;
 use super::{AppendError, Lsn, Options};
 
@@ -36,6 +37,8 @@ pub(super) struct Waiting {
     /// Somebody waits for a sync of everything written.
     pub(super) is_flush_wanted: bool,
     pub(super) is_closing: bool,
+    /// Somebody found no room.
+    is_crowded: bool,
     /// The writer sleeps until there are this many records, or somebody needs it.
     wake_at: Option<usize>,
 }
@@ -44,7 +47,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Write these, and sync them in any case if somebody waits for that.
-    Batch { batch: Vec<Entry>, is_flush_wanted: bool },
+    Batch { batch: Vec<Entry>, is_flush_wanted: bool, came: Came },
     /// Sync what is written; somebody waits for it.
     Flush,
     /// The time that was asked for has come.
@@ -78,6 +81,7 @@ impl Queue {
                 synced: last,
                 is_flush_wanted: false,
                 is_closing: false,
+                is_crowded: false,
                 wake_at: None,
             }),
             work: Condvar::new(),
@@ -100,6 +104,11 @@ impl Queue {
         if waiting.entries.len() >= self.max_records
             || waiting.size_bytes + size_bytes > self.max_bytes
         {
+            // The writer must not wait for more than there is room for.
+            waiting.is_crowded = true;
+            if waiting.wake_at.take().is_some() {
+                self.work.notify_one();
+            }
             return Err(AppendError::Busy);
         }
         let lsn = waiting.next;
@@ -118,13 +127,37 @@ impl Queue {
         Ok(lsn)
     }
 
-    /// Waits for work, at most until `due`. `spare` takes the place of the records handed out.
-    pub(super) fn next(&self, due: Option<Instant>, spare: Vec<Entry>) -> Work {
+    /// Waits for work, at most until `due`, and for a full batch as long as `window` allows.
+    /// `spare` takes the place of the records handed out.
+    pub(super) fn next(
+        &self,
+        due: Option<Instant>,
+        window: Option<Window>,
+        spare: Vec<Entry>,
+    ) -> Work {
         let mut waiting = self.lock();
+        // Those who were answered just now, and those who wait already.
+        let target = window
+            .map_or(0, |window| (window.answered + waiting.entries.len()).min(self.max_records));
+        let mut came = Came::NotAwaited;
         loop {
+            let is_urgent = waiting.is_flush_wanted || waiting.is_closing || waiting.is_crowded;
+            let is_enough = waiting.entries.len() >= target;
+            if let Some(window) = window.filter(|_| !is_urgent && !is_enough) {
+                if Instant::now() < window.until {
+                    let until = due.map_or(window.until, |due| due.min(window.until));
+                    waiting = self.sleep(waiting, target, Some(until));
+                    came = Came::TooFew;
+                    if due.is_none_or(|due| Instant::now() < due) {
+                        continue;
+                    }
+                }
+            } else if came == Came::TooFew {
+                came = if is_enough { Came::All } else { Came::NotAwaited };
+            }
             if !waiting.entries.is_empty() {
                 let is_flush_wanted = waiting.is_flush_wanted;
-                return Work::Batch { batch: waiting.take(spare), is_flush_wanted };
+                return Work::Batch { batch: waiting.take(spare), is_flush_wanted, came };
             }
             if waiting.is_closing {
                 return Work::Close;
@@ -220,6 +253,7 @@ impl Waiting {
 
     fn take(&mut self, spare: Vec<Entry>) -> Vec<Entry> {
         self.size_bytes = 0;
+        self.is_crowded = false;
         std::mem::replace(&mut self.entries, spare)
     }
 

@@ -61,7 +61,7 @@ pub(super) fn recover(disk: &dyn Disk) -> Result<Option<Recovered>, JournalError
     let mut previous = None;
     for closed in &manifest.closed {
         check_closed(disk, &manifest, closed, previous)?;
-        previous = Some(closed.crc);
+        previous = Some(closed.next);
     }
     let name = segment::file_name(manifest.active);
     let bytes = read(disk, &name)?;
@@ -84,7 +84,10 @@ fn missing_or_io(name: &str, error: io::Error) -> JournalError {
 }
 
 /// True if a first start was cut off before its manifest: nothing can have been written.
-fn is_unfinished_creation(disk: &dyn Disk, names: &[String]) -> Result<bool, JournalError> {
+pub(super) fn is_unfinished_creation(
+    disk: &dyn Disk,
+    names: &[String],
+) -> Result<bool, JournalError> {
     for name in names {
         if name == highwater::FILE {
             // An unreadable one was still being written.
@@ -106,7 +109,11 @@ fn is_without_frames(bytes: &[u8]) -> bool {
     bytes.get(HEADER_BYTES..).unwrap_or_default().iter().all(|&byte| byte == 0)
 }
 
-fn check_journal(file: &str, found: u64, manifest: &Manifest) -> Result<(), JournalError> {
+pub(super) fn check_journal(
+    file: &str,
+    found: u64,
+    manifest: &Manifest,
+) -> Result<(), JournalError> {
     if found == manifest.journal {
         Ok(())
     } else {
@@ -137,7 +144,7 @@ pub(super) fn check_header(
 }
 
 /// A cheap look at a segment that is complete; replay reads all of it.
-fn check_closed(
+pub(super) fn check_closed(
     disk: &dyn Disk,
     manifest: &Manifest,
     closed: &Closed,
@@ -154,7 +161,7 @@ fn check_closed(
     Ok(())
 }
 
-fn look_at_active(
+pub(super) fn look_at_active(
     name: &str,
     bytes: &[u8],
     manifest: &Manifest,
@@ -209,7 +216,7 @@ fn first_frame_after(bytes: &[u8], header: &Header, link: u32, known: Lsn) -> us
 }
 
 /// Finds files no manifest names, and refuses those that hold what a crash cannot explain.
-fn leftovers(
+pub(super) fn leftovers(
     disk: &dyn Disk,
     names: &[String],
     manifest: &Manifest,

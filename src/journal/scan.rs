@@ -89,7 +89,7 @@ pub(super) fn judge(
         return Ending::Damaged { evidence };
     }
     for (at, frame) in later_frames(bytes, offset, salt, wanted) {
-        if frame.lsn >= wanted {
+        if frame.durable_upto >= wanted {
             let evidence = format!(
                 "record {wanted} is not there, record {} at byte {at} says it was synced",
                 frame.lsn
@@ -156,6 +156,35 @@ mod tests {
             link = frame::encode(&mut bytes, 1, link, lsn, durable, Kind::Record, b"xyz");
         }
         bytes
+    }
+
+    fn header() -> (Header, u32) {
+        (Header { journal: 1, base: Lsn::new(5), salt: 1, previous: 0 }, 0)
+    }
+
+    #[track_caller]
+    fn check_walk(frames: &[u8], records: usize, wanted: Flaw) {
+        let mut bytes = vec![0; HEADER_BYTES];
+        bytes.extend_from_slice(frames);
+        let (header, link) = header();
+        let mut walk = Walk::new(&bytes, &header, link);
+        for _ in 0..records {
+            walk.step().unwrap();
+        }
+        assert_eq!(walk.step().unwrap_err(), wanted);
+        assert_eq!(walk.next_lsn(), Lsn::new(5 + super::super::recover::to_u64(records)));
+    }
+
+    #[test]
+    fn a_walk_ends_where_a_frame_does_not_follow_the_one_before() {
+        check_walk(&frames(&[(5, 4), (6, 5)]), 2, Flaw::Blank);
+        let order =
+            |wanted, found| Flaw::Order { wanted: Lsn::new(wanted), found: Lsn::new(found) };
+        check_walk(&frames(&[(5, 4), (7, 5)]), 1, order(6, 7));
+        check_walk(&frames(&[(6, 4)]), 0, order(5, 6));
+        let mut swapped = frames(&[(5, 4)]);
+        swapped.extend(frames(&[(6, 5)]));
+        check_walk(&swapped, 1, Flaw::Link);
     }
 
     #[test]

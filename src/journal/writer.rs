@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::active::{Active, Trouble};
+use super::gather::Gather;
 use super::highwater::HighWater;
 use super::queue::{Entry, Gate, Queue, Work};
 use super::{Durability, Health, Lsn, Progress, Stats};
@@ -30,6 +31,9 @@ pub(super) struct Writer {
     /// When the oldest write that is not synced was made.
     pub(super) unsynced_since: Option<Instant>,
     pub(super) state: State,
+    pub(super) gather: Gather,
+    /// How long the last sync took.
+    pub(super) last_sync: Duration,
 }
 
 /// What the writer does with its time.
@@ -53,8 +57,9 @@ impl Writer {
         let _alarm = Alarm { queue: Arc::clone(&self.queue), progress: Arc::clone(&self.progress) };
         let mut spare = Vec::new();
         loop {
-            match self.queue.next(self.due(), std::mem::take(&mut spare)) {
-                Work::Batch { batch, is_flush_wanted } => {
+            match self.queue.next(self.due(), self.gather.window(), std::mem::take(&mut spare)) {
+                Work::Batch { batch, is_flush_wanted, came } => {
+                    self.gather.learn(came);
                     self.commit(&batch, is_flush_wanted);
                     spare = batch;
                     spare.clear();
@@ -120,6 +125,9 @@ impl Writer {
             Ok(()) => {
                 self.count(batch.len(), end_before);
                 self.publish();
+                if is_synced_now {
+                    self.gather.answered(batch.len(), self.last_sync, Instant::now());
+                }
             }
             Err(Trouble::Full(error)) => self.fail(first, batch, &error),
             Err(Trouble::Broken(error)) => self.poison(&error),
@@ -131,9 +139,10 @@ impl Writer {
         self.active.sync()?;
         self.synced = self.active.last;
         self.unsynced_since = None;
+        self.last_sync = begun.elapsed();
         let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
         stats.syncs += 1;
-        stats.last_sync = begun.elapsed();
+        stats.last_sync = self.last_sync;
         Ok(())
     }
 

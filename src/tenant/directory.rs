@@ -126,7 +126,7 @@ pub struct Directory {
     arbiters: Vec<ArbiterHandle>,
     next_arbiter: AtomicUsize,
     limits: Limits,
-    max_tenants: usize,
+    max_tenants: AtomicUsize,
     rules_of: Box<RulesOf>,
 }
 
@@ -169,7 +169,7 @@ impl Directory {
             arbiters,
             next_arbiter: AtomicUsize::new(1),
             limits,
-            max_tenants,
+            max_tenants: AtomicUsize::new(max_tenants),
             rules_of,
         };
         directory.tenants.insert(DEFAULT_TENANT.to_owned(), default.clone());
@@ -179,6 +179,11 @@ impl Directory {
             directory.adopt(&TenantDefinition::of(&resource), uid, state);
         }
         directory
+    }
+
+    /// Changes how many tenants there may be; those there are stay.
+    pub fn set_max_tenants(&self, max_tenants: usize) {
+        self.max_tenants.store(max_tenants, Ordering::Relaxed);
     }
 
     /// The default tenant.
@@ -263,8 +268,9 @@ impl Directory {
         if self.tenants.contains_key(&definition.id) {
             return Err(DirectoryError::Exists);
         }
-        if self.tenants.len() >= self.max_tenants {
-            return Err(DirectoryError::TooMany(self.max_tenants));
+        let max_tenants = self.max_tenants.load(Ordering::Relaxed);
+        if self.tenants.len() >= max_tenants {
+            return Err(DirectoryError::TooMany(max_tenants));
         }
         self.check_domains(&definition.domains, None)?;
         let resource = Resource {

@@ -96,6 +96,17 @@ pub struct Restored {
     pub report: RestoreReport,
 }
 
+/// The file in which a repair leaves the place up to which changes may be missing.
+pub fn repaired_file(dir: &DataDir) -> std::path::PathBuf {
+    dir.root().join("REPAIRED")
+}
+
+/// The place up to which an operator, by a repair, has accepted that changes are missing.
+fn accepted(dir: &DataDir) -> Lsn {
+    let text = std::fs::read_to_string(repaired_file(dir)).unwrap_or_default();
+    Lsn::new(text.trim().parse().unwrap_or(0))
+}
+
 /// Restores every tenant: its newest good snapshot, then each later change of the journal.
 ///
 /// # Errors
@@ -127,10 +138,11 @@ pub fn restore(
         states.insert(uid, catalog_of(restored.loaded, restored.used.lsn));
     }
     let stats = journal.stats();
-    if stats.last.get() < manifest.newest_lsn() {
+    let accepted = accepted(dir);
+    if stats.last.get() < manifest.newest_lsn() && manifest.newest_lsn() > accepted.get() {
         return Err(RestoreError::Short { last: stats.last, snapshot: manifest.newest_lsn() });
     }
-    let holes = replay(journal, stats.oldest, &mut states, &mut report)?;
+    let holes = replay(journal, stats.oldest, accepted, &mut states, &mut report)?;
     let living = living(&states);
     for uid in &living {
         if let Some(hole) = holes.get(uid) {
@@ -142,7 +154,7 @@ pub fn restore(
             });
         }
         let snapshot = covered.get(uid).copied().unwrap_or(0);
-        if stats.oldest.previous().get() > snapshot {
+        if stats.oldest.previous().get() > snapshot && stats.oldest > accepted {
             return Err(RestoreError::Late { uid: *uid, snapshot, oldest: stats.oldest });
         }
     }
@@ -170,6 +182,7 @@ struct Hole {
 fn replay(
     journal: &dyn Journal,
     oldest: Lsn,
+    accepted: Lsn,
     states: &mut HashMap<TenantUid, Catalog>,
     report: &mut RestoreReport,
 ) -> Result<HashMap<TenantUid, Hole>, RestoreError> {
@@ -183,7 +196,13 @@ fn replay(
             if next <= have || holes.contains_key(&uid) {
                 return Ok(());
             }
-            if next != have.next() {
+            if next != have.next() && lsn <= accepted {
+                report.warnings.push(format!(
+                    "changes {} to {} of tenant {uid} are missing since a repair",
+                    have.next(),
+                    next.get() - 1
+                ));
+            } else if next != have.next() {
                 holes.insert(uid, Hole { have, next, lsn });
                 return Ok(());
             }

@@ -19,8 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, oneshot};
 
-/// When and how fast snapshots are taken.
-#[derive(Clone, Copy, Debug)]
+/// When and how fast snapshots are taken; sent to the actor, it holds from then on.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
 pub struct SnapshotSettings {
     /// Time between two rounds; zero = only on request.
     pub interval: Duration,
@@ -225,6 +226,15 @@ impl Handler<TakeSnapshots> for Snapshots {
             self.shared.bytes_per_second.store(0, Ordering::Relaxed);
         }
         Box::pin(self.begin(take.is_urgent))
+    }
+}
+
+impl Handler<SnapshotSettings> for Snapshots {
+    type Result = ();
+
+    fn handle(&mut self, settings: SnapshotSettings, _: &mut Self::Context) {
+        self.shared.bytes_per_second.store(settings.bytes_per_second, Ordering::Relaxed);
+        self.settings = settings;
     }
 }
 

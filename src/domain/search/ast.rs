@@ -28,10 +28,14 @@ pub(crate) enum Kind {
     Not(Box<Node>),
     And(Vec<Node>),
     Or(Vec<Node>),
-    Term {
-        field: Field,
-        predicate: Predicate,
-    },
+    Term(Box<Term>),
+}
+
+/// What is asked of which values.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Term {
+    pub(crate) field: Field,
+    pub(crate) predicate: Predicate,
 }
 
 /// Where a term looks.
@@ -46,7 +50,7 @@ impl Node {
     /// How many operators stand above the lowest term.
     pub(crate) fn depth(&self) -> usize {
         match &self.kind {
-            Kind::All | Kind::Term { .. } => 0,
+            Kind::All | Kind::Term(_) => 0,
             Kind::Not(inner) => 1 + inner.depth(),
             Kind::And(parts) | Kind::Or(parts) => {
                 1 + parts.iter().map(Self::depth).max().unwrap_or(0)
@@ -60,7 +64,7 @@ impl Node {
             Kind::All => {}
             Kind::Not(inner) => inner.terms(found),
             Kind::And(parts) | Kind::Or(parts) => parts.iter().for_each(|part| part.terms(found)),
-            Kind::Term { field, .. } => found.push((field, self.span)),
+            Kind::Term(term) => found.push((&term.field, self.span)),
         }
     }
 }
@@ -73,11 +77,17 @@ impl fmt::Display for Node {
             Kind::Not(inner) => write!(f, "NOT {inner}"),
             Kind::And(parts) => write_group(f, parts, " AND "),
             Kind::Or(parts) => write_group(f, parts, " OR "),
-            Kind::Term { field: Field::At(path), predicate: Predicate::Exists } => {
-                write!(f, "_exists_:{path}")
-            }
-            Kind::Term { field: Field::At(path), predicate } => write!(f, "{path}:{predicate}"),
-            Kind::Term { field: Field::Identifying, predicate } => predicate.fmt(f),
+            Kind::Term(term) => term.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.field, &self.predicate) {
+            (Field::At(path), Predicate::Exists) => write!(f, "_exists_:{path}"),
+            (Field::At(path), predicate) => write!(f, "{path}:{predicate}"),
+            (Field::Identifying, predicate) => predicate.fmt(f),
         }
     }
 }

@@ -16,16 +16,16 @@ pub(crate) enum Root {
     Metadata,
 }
 
-/// The fields a bare term looks at, and whether upper and lower case are one in them.
-pub(crate) const IDENTIFYING: [(&str, bool); 8] = [
-    ("email", true),
-    ("name", true),
-    ("nickname", true),
-    ("given_name", true),
-    ("family_name", true),
-    ("username", false),
-    ("user_id", false),
-    ("phone_number", false),
+/// The fields a bare term looks at.
+pub(crate) const IDENTIFYING: [&str; 8] = [
+    "email",
+    "name",
+    "nickname",
+    "given_name",
+    "family_name",
+    "username",
+    "user_id",
+    "phone_number",
 ];
 
 /// The field below `email` that no document holds.
@@ -35,6 +35,15 @@ pub(crate) const EMAIL_DOMAIN: &str = "domain";
 const IDENTITY_FIELDS: [&str; 5] = ["connection", "provider", "user_id", "isSocial", "profileData"];
 
 impl Root {
+    /// The root field `name` when bare terms look at it.
+    pub(crate) fn identifying(name: &str) -> Option<Self> {
+        match name {
+            "email" | "name" | "nickname" | "given_name" | "family_name" | "username"
+            | "user_id" | "phone_number" => Self::named(name),
+            _ => None,
+        }
+    }
+
     /// The searchable root field `name`.
     ///
     /// | field                                                     | upper and lower case |
@@ -127,6 +136,10 @@ impl Path {
         self.folds
     }
 
+    pub(crate) fn is_metadata(&self) -> bool {
+        self.keys.first().and_then(|name| Root::named(name)) == Some(Root::Metadata)
+    }
+
     pub(crate) fn is_user_metadata(&self) -> bool {
         self.keys.first().is_some_and(|name| name.as_ref() == "user_metadata")
     }
@@ -163,14 +176,38 @@ impl fmt::Display for Path {
 ///
 /// Characters are folded one by one, so that a part of a folded text is the folded part.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        Cow::Borrowed(text)
-    } else {
+    if !text.is_ascii() {
         Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
+    } else if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
 /// The domain of an e-mail address, folded.
 pub(crate) fn email_domain(email: &str) -> Option<Cow<'_, str>> {
     email.rsplit_once('@').map(|(_, domain)| fold(domain)).filter(|domain| !domain.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IDENTIFYING, Root, fold};
+    use proptest::prelude::*;
+
+    #[test]
+    fn bare_terms_look_at_the_identifying_fields() {
+        assert!(IDENTIFYING.iter().all(|name| Root::identifying(name).is_some()));
+        for name in ["created_at", "blocked", "user_metadata", "identities", "picture"] {
+            assert_eq!(Root::identifying(name), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_twice_is_folding_once(text in "\\PC{0,12}|[a-zA-Z]{0,8}") {
+            let once = fold(&text).into_owned();
+            prop_assert_eq!(fold(&once), once.as_str());
+        }
+    }
 }

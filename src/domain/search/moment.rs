@@ -11,7 +11,8 @@ pub(crate) type Micros = i64;
 const SECOND: Micros = 1_000_000;
 const MINUTE: Micros = 60 * SECOND;
 const HOUR: Micros = 60 * MINUTE;
-const DAY: Micros = 24 * HOUR;
+/// A day.
+pub(crate) const DAY: Micros = 24 * HOUR;
 
 /// How fine a date was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,10 +9,13 @@
 //! value  := '"'…'"' | ("["|"{") bound "TO" bound ("]"|"}") | word with \x escapes, * and ?
 //! ```
 
-use crate::domain::search::ast::{Field, Kind, Node};
+mod scan;
+
+use self::scan::is_bracket;
+use crate::domain::search::ast::{Field, Kind, Node, Term};
 use crate::domain::search::field::Path;
 use crate::domain::search::predicate::{Bound, Literal, Predicate, Range, Wildcard};
-use crate::domain::search::query::{Query, QueryError, Rules, Span};
+use crate::domain::search::query::{Query, QueryError, Rules};
 use crate::domain::search::word::{Word, WordChar};
 
 const RANGE_FORM: &str = "malformed range; write [min TO max] or {min TO max}";
@@ -414,14 +417,13 @@ impl Parser {
         start: usize,
     ) -> Result<Node, QueryError> {
         self.count_term(start)?;
-        Ok(self.node(Kind::Term { field, predicate }, start))
+        Ok(self.node(Kind::Term(Box::new(Term { field, predicate })), start))
     }
 
     fn count_term(&mut self, start: usize) -> Result<(), QueryError> {
         self.terms += 1;
         if self.terms > Query::TERMS_MAX {
-            let message =
-                format!("at most {} terms are allowed, one more stands", Query::TERMS_MAX);
+            let message = format!("more than {} terms", Query::TERMS_MAX);
             return Err(QueryError { column: start + 1, message });
         }
         Ok(())
@@ -441,100 +443,6 @@ impl Parser {
         self.depth -= 1;
         result
     }
-
-    fn joined(&self, mut parts: Vec<Node>, join: impl Fn(Vec<Node>) -> Kind, start: usize) -> Node {
-        match (parts.pop(), parts.is_empty()) {
-            (Some(only), true) => only,
-            (last, _) => {
-                parts.extend(last);
-                self.node(join(parts), start)
-            }
-        }
-    }
-
-    fn node(&self, kind: Kind, start: usize) -> Node {
-        Node { kind, span: self.span(start) }
-    }
-
-    fn span(&self, start: usize) -> Span {
-        Span { column: start + 1, end: self.at + 1 }
-    }
-
-    fn error(&self, message: String) -> QueryError {
-        QueryError { column: self.at + 1, message }
-    }
-
-    fn unexpected(&self, char: char) -> QueryError {
-        self.error(format!("unexpected '{char}'; write \\{char} for the character itself"))
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.chars.get(self.at).copied()
-    }
-
-    fn accept(&mut self, wanted: char) -> bool {
-        let is_next = self.peek() == Some(wanted);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    fn skip_spaces(&mut self) -> bool {
-        let start = self.at;
-        while self.peek().is_some_and(char::is_whitespace) {
-            self.at += 1;
-        }
-        self.at > start
-    }
-
-    fn is_delimiter(&self, at: usize) -> bool {
-        self.chars.get(at).is_none_or(|char| {
-            char.is_whitespace() || is_bracket(*char) || matches!(char, '(' | ')' | '"')
-        })
-    }
-
-    /// Keywords are whole words in capitals.
-    fn is_keyword(&self, word: &str) -> bool {
-        let end = self.at + word.len();
-        self.chars.get(self.at..end).is_some_and(|found| found.iter().copied().eq(word.chars()))
-            && self.is_delimiter(end)
-    }
-
-    fn accept_keyword(&mut self, word: &str) -> bool {
-        let is_next = self.is_keyword(word);
-        self.at += if is_next { word.len() } else { 0 };
-        is_next
-    }
-
-    /// The operator that comes next, as it is written. Signs need no space after them.
-    fn operator<'a>(&self, word: &'a str, sign: &'a str) -> Option<&'a str> {
-        let end = self.at + sign.len();
-        if self.is_keyword(word) {
-            Some(word)
-        } else if self
-            .chars
-            .get(self.at..end)
-            .is_some_and(|found| found.iter().copied().eq(sign.chars()))
-        {
-            Some(sign)
-        } else {
-            None
-        }
-    }
-
-    fn is_operator(&self, word: &str, sign: &str) -> bool {
-        self.operator(word, sign).is_some()
-    }
-
-    fn accept_operator(&mut self, word: &str, sign: &str) -> bool {
-        self.skip_spaces();
-        let length = self.operator(word, sign).map_or(0, str::len);
-        self.at += length;
-        length > 0
-    }
-}
-
-fn is_bracket(char: char) -> bool {
-    matches!(char, '[' | ']' | '{' | '}')
 }
 
 fn is_user_metadata(field: &Field) -> bool {
@@ -547,9 +455,6 @@ fn is_user_metadata(field: &Field) -> bool {
 fn too_deep(column: usize) -> QueryError {
     QueryError {
         column,
-        message: format!(
-            "at most {} levels of parentheses and negation are allowed, more begin",
-            Query::DEPTH_MAX
-        ),
+        message: format!("more than {} levels of parentheses and negation", Query::DEPTH_MAX),
     }
 }

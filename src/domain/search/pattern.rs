@@ -1,5 +1,7 @@
 //! Wildcard patterns: `*` stands for any characters, `?` for exactly one.
 
+use memchr::memmem::Finder;
+
 /// One element of a pattern as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
@@ -23,7 +25,7 @@ pub(crate) struct Pattern {
 impl Pattern {
     pub(crate) fn new(tokens: &[Token]) -> Self {
         let mut chunks = tokens.split(|token| *token == Token::Many).map(Chunk::new);
-        let first = chunks.next().unwrap_or_else(|| Chunk::Text(String::new()));
+        let first = chunks.next().unwrap_or_else(|| Chunk::new(&[]));
         let mut middle: Vec<Chunk> = chunks.collect();
         let last = middle.pop();
         middle.retain(|chunk| !chunk.is_empty());
@@ -46,7 +48,7 @@ impl Pattern {
     /// What every matching text begins with.
     pub(crate) fn prefix(&self) -> &str {
         match &self.first {
-            Chunk::Text(text) => text,
+            Chunk::Text { text, .. } => text,
             Chunk::Mixed { prefix, .. } => prefix,
         }
     }
@@ -55,12 +57,13 @@ impl Pattern {
 /// A stretch of a pattern without `*`.
 #[derive(Clone, Debug)]
 enum Chunk {
-    Text(String),
-    /// `None` stands for `?`.
-    Mixed {
-        prefix: String,
-        chars: Vec<Option<char>>,
+    Text {
+        text: String,
+        /// Made once, because making it costs more than most searches.
+        finder: Box<Finder<'static>>,
     },
+    /// `None` stands for `?`.
+    Mixed { prefix: String, chars: Vec<Option<char>> },
 }
 
 impl Chunk {
@@ -74,7 +77,7 @@ impl Chunk {
             .collect();
         let prefix: String = chars.iter().map_while(|char| *char).collect();
         if chars.iter().all(Option::is_some) {
-            Self::Text(prefix)
+            Self::Text { finder: Box::new(Finder::new(&prefix).into_owned()), text: prefix }
         } else {
             Self::Mixed { prefix, chars }
         }
@@ -82,7 +85,7 @@ impl Chunk {
 
     fn is_empty(&self) -> bool {
         match self {
-            Self::Text(text) => text.is_empty(),
+            Self::Text { text, .. } => text.is_empty(),
             Self::Mixed { chars, .. } => chars.is_empty(),
         }
     }
@@ -90,7 +93,7 @@ impl Chunk {
     /// What follows this chunk when `text` begins with it.
     fn strip_front<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Text(literal) => text.strip_prefix(literal.as_str()),
+            Self::Text { text: literal, .. } => text.strip_prefix(literal.as_str()),
             Self::Mixed { chars, .. } => {
                 let mut rest = text.chars();
                 chars.iter().all(|wanted| accepts(*wanted, rest.next())).then_some(rest.as_str())
@@ -101,7 +104,7 @@ impl Chunk {
     /// What precedes this chunk when `text` ends with it.
     fn strip_back<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Text(literal) => text.strip_suffix(literal.as_str()),
+            Self::Text { text: literal, .. } => text.strip_suffix(literal.as_str()),
             Self::Mixed { chars, .. } => {
                 let mut rest = text.chars();
                 chars
@@ -116,7 +119,9 @@ impl Chunk {
     /// What follows the first place where this chunk occurs.
     fn find<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Text(literal) => text.split_once(literal.as_str()).map(|(_, after)| after),
+            Self::Text { text: literal, finder } => {
+                text.get(finder.find(text.as_bytes())? + literal.len()..)
+            }
             Self::Mixed { .. } => {
                 let mut rest = text.chars();
                 loop {

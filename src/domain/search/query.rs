@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::search::ast::{Field, Kind, Node};
+use crate::domain::search::ast::{Field, Kind, Node, Term};
 use crate::domain::search::field::Source;
 use crate::domain::search::parse::Parser;
 use crate::domain::search::predicate::Predicate;
@@ -93,11 +93,7 @@ impl Query {
                 text.char_indices().take_while(|(at, _)| *at < Self::TEXT_BYTES_MAX).count();
             return Err(QueryError {
                 column: fitting + 1,
-                message: format!(
-                    "the query has {} bytes, at most {} are allowed, exceeded",
-                    text.len(),
-                    Self::TEXT_BYTES_MAX
-                ),
+                message: format!("more than {} bytes, {} in all", Self::TEXT_BYTES_MAX, text.len()),
             });
         }
         Parser::new(text, rules).query().map(|root| Self { root })
@@ -149,17 +145,18 @@ fn matches(node: &Node, record: &Record<'_>) -> bool {
         Kind::Not(inner) => !matches(inner, record),
         Kind::And(parts) => parts.iter().all(|part| matches(part, record)),
         Kind::Or(parts) => parts.iter().any(|part| matches(part, record)),
-        Kind::Term { field, predicate } => matches_term(field, predicate, record),
+        Kind::Term(term) => matches_term(term, record),
     }
 }
 
-fn matches_term(field: &Field, predicate: &Predicate, record: &Record<'_>) -> bool {
-    match (field, predicate) {
+fn matches_term(term: &Term, record: &Record<'_>) -> bool {
+    match (&term.field, &term.predicate) {
         (Field::At(path), Predicate::Exists) => record.has(path),
-        (Field::At(path), Predicate::Equals(_) | Predicate::Matches(_) | Predicate::Within(_)) => {
-            record.any(path, &mut |value| predicate.accepts(value, path.folds()))
-        }
-        (Field::Identifying, _) => {
+        (
+            Field::At(path),
+            predicate @ (Predicate::Equals(_) | Predicate::Matches(_) | Predicate::Within(_)),
+        ) => record.any(path, &mut |value| predicate.accepts(value, path.folds())),
+        (Field::Identifying, predicate) => {
             record.any_identifying(&mut |value, folds| predicate.accepts(value, folds))
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::search::field::{IDENTIFYING, Path, Source, email_domain, fold};
+use crate::domain::search::field::{Path, Root, Source, email_domain, fold};
 use crate::domain::search::json::{Json, LEVEL_MAX, Members, Quoted, has_content};
 
 /// The JSON text of a user, to be asked by queries.
@@ -59,8 +59,9 @@ impl<'a> Record<'a> {
     {
         self.members().is_some_and(|mut members| {
             members.any(|(key, value)| {
-                IDENTIFYING.iter().find(|(name, _)| key.is(name)).is_some_and(|(_, folds)| {
-                    any_below(value, &[], 1, *folds, &mut |scalar| accept(scalar, *folds))
+                Root::identifying(&key.text()).is_some_and(|root| {
+                    let folds = root.folds();
+                    any_below(value, &[], 1, folds, &mut |scalar| accept(scalar, folds))
                 })
             })
         })

@@ -40,8 +40,7 @@ impl Sort {
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let (field, direction) = text.rsplit_once(':').ok_or_else(|| QueryError {
             column: text.chars().count() + 1,
-            message: "a sort is a field and a direction; write field:1 or field:-1, ended"
-                .to_owned(),
+            message: "no direction; write field:1 or field:-1".to_owned(),
         })?;
         let is_descending = match direction {
             "1" => false,
@@ -49,7 +48,7 @@ impl Sort {
             _ => {
                 return Err(QueryError {
                     column: field.chars().count() + 2,
-                    message: "the direction of a sort is 1 or -1, not this".to_owned(),
+                    message: format!("unknown direction '{direction}'; write 1 or -1"),
                 });
             }
         };
@@ -58,7 +57,7 @@ impl Sort {
             Source::Keys | Source::EmailDomain => Ok(Self { path, is_descending }),
             Source::Nowhere => Err(QueryError {
                 column: 1,
-                message: format!("field '{path}' cannot be sorted by, named"),
+                message: format!("field '{path}' is not searchable, and so not sortable"),
             }),
         }
     }
@@ -66,6 +65,11 @@ impl Sort {
     /// Says whether the greatest comes first.
     pub fn is_descending(&self) -> bool {
         self.is_descending
+    }
+
+    /// Says whether the field is in `user_metadata` or `app_metadata`, by which Auth0 does not sort.
+    pub fn is_on_metadata(&self) -> bool {
+        self.path.is_metadata()
     }
 
     /// The place of a document; `None` when it has no value to sort by. Of several values in an

@@ -55,18 +55,16 @@ impl Word {
 
     /// The path that the word names: keys with dots between them, and dots in keys escaped.
     pub(crate) fn path(&self) -> Result<Path, QueryError> {
-        let error = |offset: usize, message: &str| QueryError {
-            column: self.start + offset + 1,
-            message: message.to_owned(),
-        };
+        let error =
+            |message: &str| QueryError { column: self.start + 1, message: message.to_owned() };
         if self.has_wildcard() {
-            return Err(error(0, "wildcards in the name of a field are not supported"));
+            return Err(error("wildcards in the name of a field are not supported"));
         }
         let keys = self.chars.split(|char| char.char == '.' && !char.is_escaped);
         let keys: Vec<Box<str>> =
             keys.map(|key| key.iter().map(|char| char.char).collect::<String>().into()).collect();
         if keys.iter().any(|key| key.is_empty()) {
-            return Err(error(0, "the name of a field has an empty part"));
+            return Err(error("the name of a field has an empty part"));
         }
         Ok(Path::new(keys))
     }

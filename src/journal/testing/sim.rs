@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::node::Node;
 use crate::journal::{Disk, DiskFile};
@@ -74,6 +75,9 @@ enum NameChange {
 
 const ENOSPC: i32 = 28;
 
+/// Nothing is held, or waited for, longer than this: a test that fails must also end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 impl SimDisk {
     /// An empty folder.
     pub fn new() -> Self {
@@ -116,10 +120,14 @@ impl SimDisk {
         self.lock().is_holding = true;
     }
 
-    /// Lets one held sync, or the next one, pass.
-    pub fn release_one_sync(&self) {
-        self.lock().released += 1;
+    /// Lets one held sync pass. False if there is none.
+    pub fn release_one_sync(&self) -> bool {
+        let mut state = self.lock();
+        let is_one_held = state.is_holding && state.held > state.released;
+        state.released += usize::from(is_one_held);
+        drop(state);
         self.changed.notify_all();
+        is_one_held
     }
 
     /// Lets all syncs pass again.
@@ -133,10 +141,10 @@ impl SimDisk {
 
     /// Waits until a sync is being held back.
     pub fn wait_for_held_sync(&self) {
-        let mut state = self.lock();
-        while state.held <= state.released {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        let is_passing = |state: &mut State| state.held <= state.released;
+        let waited = self.changed.wait_timeout_while(self.lock(), PATIENCE, is_passing);
+        let (_state, time) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!time.timed_out(), "no sync came that could be held");
     }
 
     /// How many syncs of files have succeeded.
@@ -343,8 +351,11 @@ impl DiskFile for SimFile {
         let mut state = self.disk.lock();
         state.held += 1;
         self.disk.changed.notify_all();
-        while state.is_holding && state.released == 0 {
-            state = self.disk.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let is_held = |state: &mut State| state.is_holding && state.released == 0;
+        let waited = self.disk.changed.wait_timeout_while(state, PATIENCE, is_held);
+        let (mut state, time) = waited.unwrap_or_else(PoisonError::into_inner);
+        if time.timed_out() {
+            state.is_holding = false;
         }
         state.held -= 1;
         state.released = state.released.saturating_sub(1);

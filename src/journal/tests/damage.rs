@@ -4,7 +4,7 @@ use super::*;
 use crate::journal::segment::HEADER_BYTES;
 
 /// A journal of two complete segments and one more, closed cleanly: all of it is known durable.
-fn closed_cleanly() -> (SimDisk, u64) {
+pub(super) fn closed_cleanly() -> (SimDisk, u64) {
     let disk = SimDisk::new();
     let journal = filled(&disk, 20);
     assert!(journal.stats().segments >= 3);
@@ -13,7 +13,7 @@ fn closed_cleanly() -> (SimDisk, u64) {
 }
 
 /// The same as a crash leaves it: the high-water mark knows of nothing.
-fn crashed() -> (SimDisk, u64) {
+pub(super) fn crashed() -> (SimDisk, u64) {
     let disk = SimDisk::new();
     let journal = filled(&disk, 20);
     let crashed = disk.fork();
@@ -22,12 +22,12 @@ fn crashed() -> (SimDisk, u64) {
 }
 
 /// Where the frames end.
-fn end_of(bytes: &[u8]) -> usize {
+pub(super) fn end_of(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1
 }
 
 /// Every bit of a file, without most of the long blank parts of the high-water mark.
-fn bits_of(name: &str, bytes: &[u8]) -> impl Iterator<Item = usize> + use<> {
+pub(super) fn bits_of(name: &str, bytes: &[u8]) -> impl Iterator<Item = usize> + use<> {
     let has_blanks = name == "HIGHWATER";
     let is_blank = move |byte: usize| has_blanks && (40..4090).contains(&(byte % 4096));
     (0..bytes.len() * 8).filter(move |bit| !is_blank(bit / 8))
@@ -168,7 +168,7 @@ fn an_unsynced_tail_in_any_order_is_torn_not_damaged() {
     for number in 0..3 {
         append(&journal, &[number; 20]).unwrap();
     }
-    disk.release_one_sync();
+    assert!(disk.release_one_sync());
     outcome(&journal, Lsn::new(3)).unwrap();
     disk.wait_for_held_sync();
     let crashed = disk.fork();

@@ -28,7 +28,7 @@ fn nothing_is_durable_before_its_sync() {
     let fourth = append(&journal, b"fourth").unwrap();
     assert_eq!(journal.progress().borrow().outcome(third), None);
     assert_eq!(all(&journal), payloads(2));
-    disk.release_one_sync();
+    assert!(disk.release_one_sync());
     outcome(&journal, third).unwrap();
     assert_eq!(journal.progress().borrow().outcome(fourth), None);
     disk.release_syncs();

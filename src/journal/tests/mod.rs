@@ -4,6 +4,7 @@ mod damage;
 mod durability;
 mod full;
 mod power;
+mod repair;
 mod segments;
 mod suite;
 

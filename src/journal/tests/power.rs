@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::journal::Durability;
+use crate::journal::testing::{Fault, Operation};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -18,6 +20,10 @@ enum Step {
     Kill,
     /// Hold syncs back until the next cut, so that much is under way.
     HoldSyncs,
+    /// Let one sync pass; what waited since is written and held back in its turn.
+    ReleaseOne,
+    /// Make the next sync fail, which poisons the journal until the next crash.
+    FailSync,
     /// Let only so many more bytes onto the disk, or as many as wanted.
     Limit(Option<usize>),
 }
@@ -31,7 +37,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (any::<u64>(), 0..=100_u64)
             .prop_map(|(chance, percent)| Step::CutPower { chance, percent }),
         1 => Just(Step::Kill),
-        1 => Just(Step::HoldSyncs),
+        3 => Just(Step::HoldSyncs),
+        3 => Just(Step::ReleaseOne),
+        1 => Just(Step::FailSync),
         1 => prop::option::of(0..2000_usize).prop_map(Step::Limit),
     ];
     prop::collection::vec(step, 1..14)
@@ -41,6 +49,8 @@ struct World {
     disk: SimDisk,
     journal: Option<Embedded>,
     is_holding: bool,
+    is_failing: bool,
+    options: Options,
     /// What was given a place since the last crash, or survived it.
     appended: BTreeMap<u64, Vec<u8>>,
     acknowledged: u64,
@@ -50,17 +60,17 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(options: Options) -> Self {
         let disk = SimDisk::new();
-        let journal = Some(open(&disk));
-        let (appended, failed) = (BTreeMap::new(), Vec::new());
         Self {
+            journal: Some(Embedded::open(Arc::new(disk.clone()), &options).unwrap().0),
             disk,
-            journal,
             is_holding: false,
-            appended,
+            is_failing: false,
+            options,
+            appended: BTreeMap::new(),
             acknowledged: 0,
-            failed,
+            failed: Vec::new(),
             oldest: 1,
             written: 0,
         }
@@ -92,10 +102,26 @@ impl World {
                 self.disk.hold_syncs();
                 self.is_holding = true;
             }
+            Step::ReleaseOne => {
+                let is_more_to_write = self.journal().stats().waiting > 0;
+                let is_released = self.disk.release_one_sync();
+                if is_released && is_more_to_write && !self.is_failing {
+                    self.disk.wait_for_held_sync();
+                }
+            }
+            Step::FailSync => {
+                self.is_failing = true;
+                let (operation, errno) = (Operation::Sync, 5);
+                self.disk.inject(Fault { operation, after_calls: 0, errno, written_bytes: 0 });
+            }
             Step::Limit(room) => {
                 self.disk.set_capacity(room.map(|room| self.disk.used_bytes() + room));
                 if room.is_none() && !self.is_holding {
-                    wait_until(self.journal(), |progress| progress.health == Health::Ok);
+                    let is_decided = |progress: &Progress| match progress.health {
+                        Health::Ok | Health::Poisoned { .. } => true,
+                        Health::Full { .. } => false,
+                    };
+                    wait_until(self.journal(), is_decided);
                 }
             }
         }
@@ -120,7 +146,8 @@ impl World {
         // First what is promised, then what is there: more may become durable in between.
         let progress = self.journal().progress().borrow().clone();
         let crashed = self.disk.fork();
-        self.acknowledged = progress.durable.get().max(self.acknowledged);
+        let promised = if survives.is_some() { progress.synced } else { progress.durable };
+        self.acknowledged = promised.get().max(self.acknowledged);
         self.failed.extend(progress.failed.iter());
         self.disk.release_syncs();
         self.journal = None;
@@ -129,7 +156,9 @@ impl World {
         }
         self.disk = crashed;
         self.is_holding = false;
-        self.journal = Some(open(&self.disk));
+        self.is_failing = false;
+        let disk = Arc::new(self.disk.clone());
+        self.journal = Some(Embedded::open(disk, &self.options).unwrap().0);
         self.check();
     }
 
@@ -155,11 +184,20 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_acknowledged_record_survives_any_crash(steps in steps()) {
-        let mut world = World::new();
+    fn every_acknowledged_record_survives_any_crash(
+        steps in steps(),
+        segment_bytes in prop_oneof![Just(400_u64), Just(6000)],
+        is_synced_always in any::<bool>(),
+    ) {
+        let durability = if is_synced_always {
+            Durability::Always
+        } else {
+            Durability::Interval(Duration::from_hours(1))
+        };
+        let mut world = World::new(Options { durability, segment_bytes, ..options() });
         for step in &steps {
             world.take(step);
         }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 
 use crate::domain::search::field::{EMAIL_DOMAIN, email_domain};
 use crate::domain::search::index::tree::{NodeId, TOP, Tree};
 use crate::domain::search::index::values::Key;
-use crate::domain::search::json::{Json, has_content};
+use crate::domain::search::json::{Json, Quoted, has_content};
 use crate::domain::search::record::{Scalar, text_in_field};
 
 /// Objects with more members than this are compared through a map of the other's members.
@@ -20,13 +21,15 @@ pub(crate) struct Entry<'a> {
 }
 
 /// What is true of a document at a path.
+///
+/// In this order: values go before the array that held them is forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fact<'a> {
     /// There is anything at all.
     Exists,
+    Value(Key<'a>),
     /// What is there is an array or an object.
     Container,
-    Value(Key<'a>),
 }
 
 /// What is no longer true of a document, and what has become so. An entry is in one of them at most.
@@ -61,11 +64,11 @@ impl<'a> Change<'a> {
         if has_items(old_json.as_ref()) || has_items(new_json.as_ref()) {
             self.compare_sets(tree, node, level, old, new);
         } else {
-            self.compare_members(tree, node, level, old_json.clone(), new_json.clone());
+            self.compare_members(tree, node, level, old_json.as_ref(), new_json.as_ref());
             self.compare_facts(tree, node, level, old, new);
         }
         if tree.node(node).is_email() {
-            self.compare_domains(tree, node, old_json, new_json);
+            self.compare_domains(tree, node, old_json.as_ref(), new_json.as_ref());
         }
     }
 
@@ -74,10 +77,31 @@ impl<'a> Change<'a> {
         tree: &mut Tree,
         node: NodeId,
         level: usize,
-        old: Option<Json<'a>>,
-        new: Option<Json<'a>>,
+        old: Option<&Json<'a>>,
+        new: Option<&Json<'a>>,
     ) {
-        let (old, new) = (members(old), members(new));
+        let (mut old, mut new) = (members(old), members(new));
+        // Two versions of an object nearly always have the same keys in the same order.
+        while let (Some((old_key, old_value)), Some((new_key, new_value))) =
+            (old.peek(), new.peek())
+        {
+            if old_key != new_key {
+                break;
+            }
+            if old_value != new_value {
+                self.compare_child(
+                    tree,
+                    node,
+                    level,
+                    &old_key.text(),
+                    Some(old_value),
+                    Some(new_value),
+                );
+            }
+            old.next();
+            new.next();
+        }
+        let (old, new) = (named(old), named(new));
         for (key, value, counterpart) in pairs(&old, &new) {
             if counterpart != Some(value) {
                 self.compare_child(tree, node, level, key, Some(value), counterpart);
@@ -152,8 +176,8 @@ impl<'a> Change<'a> {
         &mut self,
         tree: &mut Tree,
         email: NodeId,
-        old: Option<Json<'a>>,
-        new: Option<Json<'a>>,
+        old: Option<&Json<'a>>,
+        new: Option<&Json<'a>>,
     ) {
         let (old, new) = (domain(old), domain(new));
         if old == new {
@@ -234,12 +258,17 @@ fn has_items(json: Option<&Json<'_>>) -> bool {
 
 type Member<'a> = (Cow<'a, str>, &'a str);
 
-fn members(json: Option<Json<'_>>) -> Vec<Member<'_>> {
-    match json {
-        Some(Json::Object(members)) => members.map(|(key, value)| (key.text(), value)).collect(),
+fn members<'a>(json: Option<&Json<'a>>) -> Peekable<impl Iterator<Item = (Quoted<'a>, &'a str)>> {
+    let members = match json {
+        Some(Json::Object(members)) => Some(members.clone()),
         Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Array(_))
-        | None => Vec::new(),
-    }
+        | None => None,
+    };
+    members.into_iter().flatten().peekable()
+}
+
+fn named<'a>(members: impl Iterator<Item = (Quoted<'a>, &'a str)>) -> Vec<Member<'a>> {
+    members.map(|(key, value)| (key.text(), value)).collect()
 }
 
 /// Each member of one object with the value that another has under the same key.
@@ -263,7 +292,7 @@ fn pairs<'m, 'a>(
     })
 }
 
-fn domain(email: Option<Json<'_>>) -> Option<Key<'_>> {
+fn domain(email: Option<&Json<'_>>) -> Option<Key<'static>> {
     let Some(Json::Text(email)) = email else { return None };
     let domain = email_domain(&email.text())?.into_owned();
     Some(Key::Text(domain.into()))

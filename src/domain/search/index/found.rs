@@ -7,8 +7,9 @@ use roaring::RoaringBitmap;
 
 use crate::domain::search::index::plan::Reason;
 use crate::domain::search::index::posting::{Posting, Sets, Union};
+use crate::domain::search::index::times::Part;
 use crate::domain::search::index::tree::Node;
-use crate::domain::search::index::values::{Dictionary, Form, Key, Values, hash};
+use crate::domain::search::index::values::{Dictionary, Form, Key, Table, hash};
 use crate::domain::search::moment::canonical_text;
 use crate::domain::search::number::Number;
 use crate::domain::search::predicate::{self, Literal, Predicate, Range, Wildcard};
@@ -25,25 +26,40 @@ pub(crate) enum Found<'a> {
     Unknown,
 }
 
-/// How many more values a plan may look at.
+/// How many more values a plan may look at, and how many of them the term that is at work.
 #[derive(Debug)]
 pub(crate) struct Budget {
     left: usize,
+    of_term: usize,
 }
 
 impl Budget {
     pub(crate) fn new(left: usize) -> Self {
-        Self { left }
+        Self { left, of_term: 0 }
+    }
+
+    /// A term gets half of what is left, so that one that asks for too much leaves something to others.
+    fn begin_term(&mut self) {
+        self.of_term = self.left / 2;
+    }
+
+    /// Refuses what would not fit, before any of it is done.
+    fn require(&self, count: usize) -> Result<(), Reason> {
+        if count <= self.of_term { Ok(()) } else { Err(Reason::TooManyValues) }
     }
 
     fn take(&mut self, count: usize) -> Result<(), Reason> {
-        self.left = self.left.checked_sub(count).ok_or(Reason::TooManyValues)?;
+        self.require(count)?;
+        self.of_term -= count;
+        self.left -= count;
         Ok(())
     }
 }
 
-/// Looking at a time or number means to write it out first.
-const WRITE_COST: usize = 4;
+/// Looking at a value costs more where the text of it lies elsewhere in memory or must be written first.
+const LOOK_COST: usize = 4;
+/// Joining the set of a whole day costs about as much as joining this many values.
+const DAY_COST: usize = 8;
 
 /// The documents in which a term holds at a node.
 pub(crate) fn find<'a>(
@@ -52,193 +68,195 @@ pub(crate) fn find<'a>(
     sets: &'a Sets,
     budget: &mut Budget,
 ) -> Result<Found<'a>, Reason> {
-    let search = Search { values: &node.values, folds: node.folds(), sets };
-    match (predicate, node.values.form()) {
-        (Predicate::Exists, _) => Ok(Found::Exact(Cow::Borrowed(&node.exists))),
-        (Predicate::Equals(literal), Form::Dictionary(dictionary)) => {
-            search.equal(literal, dictionary, budget)
+    let dictionary = match (predicate, node.values.form()) {
+        (Predicate::Exists, _) => return Ok(Found::Exact(Cow::Borrowed(&node.exists))),
+        (Predicate::Equals(literal), Form::Hashed(table)) => {
+            return find_hashed(node, literal, table, sets);
         }
-        (Predicate::Equals(literal), Form::Hashed(_)) => search.equal_hash(literal),
-        (Predicate::Matches(wildcard), Form::Dictionary(dictionary)) => {
-            search.matching(wildcard, predicate, dictionary, budget)
-        }
-        (Predicate::Within(range), Form::Dictionary(dictionary)) => {
-            search.within(range, predicate, dictionary, budget)
-        }
-        (Predicate::Matches(_) | Predicate::Within(_), Form::Hashed(_)) => Err(Reason::OnlyHashes),
-    }
-}
-
-struct Search<'a> {
-    values: &'a Values,
-    folds: bool,
-    sets: &'a Sets,
-}
-
-impl<'a> Search<'a> {
-    fn equal(
-        &self,
-        literal: &Literal,
-        dictionary: &Dictionary,
-        budget: &mut Budget,
-    ) -> Result<Found<'a>, Reason> {
-        let text = dictionary.texts.get(literal.text_in_field(self.folds)).copied();
-        let number =
-            literal.number.as_ref().and_then(|number| dictionary.numbers.get(number)).copied();
-        let bool = as_bool(literal).and_then(|value| dictionary.bool(value));
-        let mut found: Vec<Posting> = [text, number, bool].into_iter().flatten().collect();
-        if let Some(stretch) = literal.equal_stretch() {
-            for (_, posting) in dictionary.times.range(stretch.start..stretch.end) {
-                budget.take(1)?;
-                found.push(*posting);
-            }
-            if self.values.counts().odd_times > 0 {
-                let predicate = Predicate::Equals(literal.clone());
-                self.filter_texts(dictionary.texts.iter(), &predicate, budget, |posting| {
-                    found.push(posting);
-                })?;
-            }
-        }
-        Ok(Found::Exact(self.gather(found)))
-    }
-
-    fn equal_hash(&self, literal: &Literal) -> Result<Found<'a>, Reason> {
-        let counts = self.values.counts();
-        if literal.equal_stretch().is_some() && counts.times + counts.odd_times > 0 {
+        (Predicate::Matches(_) | Predicate::Within(_), Form::Hashed(_)) => {
             return Err(Reason::OnlyHashes);
         }
-        let Form::Hashed(table) = self.values.form() else { return Err(Reason::OnlyHashes) };
-        let text = Key::Text(Cow::Borrowed(literal.text_in_field(self.folds)));
-        let number = literal.number.clone().map(Key::Number);
-        let bool = as_bool(literal).map(Key::Bool);
-        let keys = [Some(text), number, bool].into_iter().flatten();
-        let found: Vec<Posting> = keys.filter_map(|key| table.get(&hash(&key)).copied()).collect();
-        if found.is_empty() {
-            return Ok(Found::Exact(Cow::Owned(RoaringBitmap::new())));
+        (_, Form::Dictionary(dictionary)) => dictionary,
+    };
+    budget.begin_term();
+    let has_odd_times = node.values.counts().odd_times > 0;
+    let folds = node.folds();
+    let mut search = Search {
+        predicate,
+        dictionary,
+        folds,
+        has_odd_times,
+        sets,
+        budget,
+        found: Union::default(),
+    };
+    match predicate {
+        Predicate::Exists => {}
+        Predicate::Equals(literal) => {
+            // The usual case needs no copy.
+            if let (None, [only]) = (literal.equal_stretch(), search.equal(literal).as_slice()) {
+                return Ok(Found::Exact(sets.bitmap(*only)));
+            }
+            search.add_equal(literal)?;
         }
-        Ok(Found::Between(RoaringBitmap::new(), self.gather(found).into_owned()))
+        Predicate::Matches(wildcard) => search.add_matching(wildcard)?,
+        Predicate::Within(range) => search.add_within(range)?,
+    }
+    Ok(Found::Exact(Cow::Owned(search.found.finish())))
+}
+
+/// The documents of which a value has the hash that is asked for.
+fn find_hashed<'a>(
+    node: &Node,
+    literal: &Literal,
+    table: &Table,
+    sets: &'a Sets,
+) -> Result<Found<'a>, Reason> {
+    let counts = node.values.counts();
+    if literal.equal_stretch().is_some() && counts.times + counts.odd_times > 0 {
+        return Err(Reason::OnlyHashes);
+    }
+    let text = Key::Text(Cow::Borrowed(literal.text_in_field(node.folds())));
+    let keys =
+        [Some(text), literal.number.clone().map(Key::Number), as_bool(literal).map(Key::Bool)];
+    let mut found = Union::default();
+    for posting in keys.into_iter().flatten().filter_map(|key| table.get(&hash(&key))) {
+        found.add(sets, *posting);
+    }
+    let found = found.finish();
+    Ok(if found.is_empty() {
+        Found::Exact(Cow::Owned(found))
+    } else {
+        Found::Between(RoaringBitmap::new(), found)
+    })
+}
+
+/// A walk through a dictionary: every value is asked with the predicate itself, but for those that an
+/// order has already answered for.
+struct Search<'s> {
+    predicate: &'s Predicate,
+    dictionary: &'s Dictionary,
+    folds: bool,
+    /// Some of the texts are times, and so not where their text alone would be.
+    has_odd_times: bool,
+    sets: &'s Sets,
+    budget: &'s mut Budget,
+    found: Union,
+}
+
+impl<'s> Search<'s> {
+    /// The postings of the values that are the same as a literal.
+    fn equal(&self, literal: &Literal) -> Vec<Posting> {
+        let text = self.dictionary.texts.get(literal.text_in_field(self.folds)).copied();
+        let number =
+            literal.number.as_ref().and_then(|number| self.dictionary.numbers.get(number)).copied();
+        let bool = as_bool(literal).and_then(|value| self.dictionary.bool(value));
+        [text, number, bool].into_iter().flatten().collect()
     }
 
-    fn matching(
-        &self,
-        wildcard: &Wildcard,
-        predicate: &Predicate,
-        dictionary: &Dictionary,
-        budget: &mut Budget,
-    ) -> Result<Found<'a>, Reason> {
-        let mut found = Union::default();
+    fn add_equal(&mut self, literal: &Literal) -> Result<(), Reason> {
+        for posting in self.equal(literal) {
+            self.found.add(self.sets, posting);
+        }
+        let Some(stretch) = literal.equal_stretch() else { return Ok(()) };
+        self.add_times(stretch.start..stretch.end)?;
+        if self.has_odd_times { self.filter_texts(self.dictionary.texts.iter()) } else { Ok(()) }
+    }
+
+    fn add_matching(&mut self, wildcard: &'s Wildcard) -> Result<(), Reason> {
         let prefix = wildcard.pattern(self.folds).prefix();
         let first = prefix.chars().next();
         for value in [false, true] {
-            if predicate.accepts(&Scalar::Bool(value), self.folds) {
-                dictionary
-                    .bool(value)
-                    .into_iter()
-                    .for_each(|posting| found.add(self.sets, posting));
+            if self.predicate.accepts(&Scalar::Bool(value), self.folds)
+                && let Some(posting) = self.dictionary.bool(value)
+            {
+                self.found.add(self.sets, posting);
             }
         }
         if first.is_none_or(|first| first.is_ascii_digit() || first == '-') {
-            self.filter_numbers(dictionary.numbers.iter(), predicate, budget, &mut found)?;
+            self.filter_numbers()?;
         }
         if first.is_none_or(|first| first.is_ascii_digit()) {
-            self.filter_times(dictionary.times.iter(), predicate, budget, &mut found)?;
+            self.filter_times()?;
         }
-        self.filter_texts(dictionary.texts_from(prefix), predicate, budget, |posting| {
-            found.add(self.sets, posting);
-        })?;
-        Ok(Found::Exact(Cow::Owned(found.finish())))
+        if prefix.is_empty() {
+            self.budget.require(self.dictionary.texts.len().saturating_mul(LOOK_COST))?;
+        }
+        self.filter_texts(self.dictionary.texts_from(prefix))
     }
 
-    fn within(
-        &self,
-        range: &Range,
-        predicate: &Predicate,
-        dictionary: &Dictionary,
-        budget: &mut Budget,
-    ) -> Result<Found<'a>, Reason> {
-        let mut found = Union::default();
+    fn add_within(&mut self, range: &Range) -> Result<(), Reason> {
         if let Some(bounds) = number_bounds(range) {
-            for (_, posting) in dictionary.numbers.range(bounds) {
-                budget.take(1)?;
-                found.add(self.sets, *posting);
+            for (_, posting) in self.dictionary.numbers.range(bounds) {
+                self.budget.take(1)?;
+                self.found.add(self.sets, *posting);
             }
         }
         match time_bounds(range) {
-            Some(bounds) if bounds.start < bounds.end => {
-                for (_, posting) in dictionary.times.range(bounds) {
-                    budget.take(1)?;
-                    found.add(self.sets, *posting);
+            Some(bounds) => self.add_times(bounds)?,
+            None => self.filter_times()?,
+        }
+        if self.has_odd_times {
+            return self.filter_texts(self.dictionary.texts.iter());
+        }
+        match text_bounds(range, self.folds) {
+            Some(bounds) => self.filter_texts(self.dictionary.texts.range::<str, _>(bounds)),
+            None => Ok(()),
+        }
+    }
+
+    fn add_times(&mut self, range: std::ops::Range<i64>) -> Result<(), Reason> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        for part in self.dictionary.times.parts(range) {
+            match part {
+                Part::Day(slots) => {
+                    self.budget.take(DAY_COST)?;
+                    self.found.add_all(slots);
+                }
+                Part::Instant(posting) => {
+                    self.budget.take(1)?;
+                    self.found.add(self.sets, posting);
                 }
             }
-            Some(_) => {}
-            None => self.filter_times(dictionary.times.iter(), predicate, budget, &mut found)?,
         }
-        let add = |posting| found.add(self.sets, posting);
-        if self.values.counts().odd_times > 0 {
-            self.filter_texts(dictionary.texts.iter(), predicate, budget, add)?;
-        } else if let Some(bounds) = text_bounds(range, self.folds) {
-            self.filter_texts(dictionary.texts.range::<str, _>(bounds), predicate, budget, add)?;
-        }
-        Ok(Found::Exact(Cow::Owned(found.finish())))
+        Ok(())
     }
 
-    fn filter_texts<'t>(
-        &self,
-        texts: impl Iterator<Item = (&'t Box<str>, &'t Posting)>,
-        predicate: &Predicate,
-        budget: &mut Budget,
-        mut add: impl FnMut(Posting),
+    fn filter_texts(
+        &mut self,
+        texts: impl Iterator<Item = (&'s Box<str>, &'s Posting)>,
     ) -> Result<(), Reason> {
         for (text, posting) in texts {
-            budget.take(1)?;
-            if predicate.accepts(&Scalar::Text(Cow::Borrowed(text)), self.folds) {
-                add(*posting);
+            self.budget.take(LOOK_COST)?;
+            if self.predicate.accepts(&Scalar::Text(Cow::Borrowed(text)), self.folds) {
+                self.found.add(self.sets, *posting);
             }
         }
         Ok(())
     }
 
-    fn filter_numbers<'t>(
-        &self,
-        numbers: impl Iterator<Item = (&'t Number, &'t Posting)>,
-        predicate: &Predicate,
-        budget: &mut Budget,
-        found: &mut Union,
-    ) -> Result<(), Reason> {
-        for (number, posting) in numbers {
-            budget.take(WRITE_COST)?;
-            if predicate.accepts(&Scalar::Number(&number.to_string()), self.folds) {
-                found.add(self.sets, *posting);
+    fn filter_numbers(&mut self) -> Result<(), Reason> {
+        self.budget.require(self.dictionary.numbers.len().saturating_mul(LOOK_COST))?;
+        for (number, posting) in &self.dictionary.numbers {
+            self.budget.take(LOOK_COST)?;
+            if self.predicate.accepts(&Scalar::Number(&number.to_string()), self.folds) {
+                self.found.add(self.sets, *posting);
             }
         }
         Ok(())
     }
 
-    fn filter_times<'t>(
-        &self,
-        times: impl Iterator<Item = (&'t i64, &'t Posting)>,
-        predicate: &Predicate,
-        budget: &mut Budget,
-        found: &mut Union,
-    ) -> Result<(), Reason> {
-        for (at, posting) in times {
-            budget.take(WRITE_COST)?;
-            if predicate.accepts(&Scalar::Text(Cow::Owned(canonical_text(*at))), self.folds) {
-                found.add(self.sets, *posting);
+    fn filter_times(&mut self) -> Result<(), Reason> {
+        self.budget.require(self.dictionary.times.len().saturating_mul(LOOK_COST))?;
+        for (at, posting) in self.dictionary.times.iter() {
+            self.budget.take(LOOK_COST)?;
+            if self.predicate.accepts(&Scalar::Text(Cow::Owned(canonical_text(at))), self.folds) {
+                self.found.add(self.sets, posting);
             }
         }
         Ok(())
-    }
-
-    fn gather(&self, found: Vec<Posting>) -> Cow<'a, RoaringBitmap> {
-        if let [only] = found.as_slice() {
-            return self.sets.bitmap(*only);
-        }
-        let mut union = Union::default();
-        for posting in found {
-            union.add(self.sets, posting);
-        }
-        Cow::Owned(union.finish())
     }
 }
 

@@ -128,7 +128,7 @@ fn beginning_with<'a>(
     let numbers = dictionary.numbers.iter().take(walk_max);
     let numbers = numbers.map(|(number, posting)| (number.to_string(), *posting));
     let times = dictionary.times.iter().take(walk_max);
-    let times = times.map(|(at, posting)| (canonical_text(*at), *posting));
+    let times = times.map(|(at, posting)| (canonical_text(at), posting));
     let texts = dictionary.texts_from(prefix).map(|(text, posting)| (text.to_string(), *posting));
     bools.chain(numbers).chain(times).filter(move |(text, _)| text.starts_with(prefix)).chain(texts)
 }

@@ -3,17 +3,19 @@
 //! Documents are known by their slot, a small number that the caller gives. For every path there is the
 //! set of documents that have it and, up to a limit, a dictionary of its values in order; beyond the
 //! limit only hashes are kept. What the index cannot tell it leaves to the evaluation of the documents,
-//! and says so in its [`Plan`].
+//! and says so in its [`Plan`]. Many documents are indexed in parts side by side, see [`Index::absorb`].
 //!
 //! Law: a document that matches a query is always among the candidates; an exact answer holds no other.
 
 mod change;
 mod found;
 mod listing;
+mod merge;
 mod plan;
 mod posting;
 #[cfg(test)]
 mod tests;
+mod times;
 mod tree;
 mod values;
 
@@ -43,14 +45,14 @@ pub struct IndexLimits {
     /// Different values of a path before only their hashes are kept. Fields that identify a user and
     /// times of the profile are always in order. Default 4096.
     pub dictionary_max: usize,
-    /// Values to look at for the ranges and patterns of one query; those that need more are left to the
-    /// evaluation. Bounds the time of a plan. Default 32,768.
+    /// Values to look at for the ranges and patterns of one query, of which a term gets at most half; a
+    /// term that needs more is left to the evaluation. Bounds the time of a plan. Default 65,536.
     pub walk_max: usize,
 }
 
 impl Default for IndexLimits {
     fn default() -> Self {
-        Self { max_paths: 512, dictionary_max: 4096, walk_max: 32_768 }
+        Self { max_paths: 512, dictionary_max: 4096, walk_max: 65_536 }
     }
 }
 
@@ -136,7 +138,9 @@ impl Index {
                 node.exists.remove(slot);
             }
             Fact::Container => node.containers = node.containers.saturating_sub(1),
-            Fact::Value(key) => node.values.remove(key, slot, &mut self.sets),
+            Fact::Value(key) => {
+                node.values.remove(key, slot, node.containers > 0, &mut self.sets);
+            }
         }
     }
 }

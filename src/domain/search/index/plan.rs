@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use roaring::RoaringBitmap;
 
-use crate::domain::search::ast::{Field, Kind, Node};
+use crate::domain::search::ast::{Field, Kind, Node, Term};
 use crate::domain::search::field::IDENTIFYING;
 use crate::domain::search::index::Index;
 use crate::domain::search::index::found::{Budget, Found, find};
@@ -133,15 +133,18 @@ impl<'a> Planner<'a> {
                 }
                 found
             }
-            Kind::Term { field: Field::At(path), predicate } => {
-                let lookup = self.index.tree.find(path);
-                self.term(lookup, predicate, node.span)
-            }
-            Kind::Term { field: Field::Identifying, predicate } => {
+            Kind::Term(term) => self.term(term, node.span),
+        }
+    }
+
+    fn term(&mut self, term: &Term, span: Span) -> Found<'a> {
+        match &term.field {
+            Field::At(path) => self.find(self.index.tree.find(path), &term.predicate, span),
+            Field::Identifying => {
                 let mut found = nobody();
-                for (name, _) in IDENTIFYING {
+                for name in IDENTIFYING {
                     let lookup = self.index.tree.field(name).map_or(Lookup::Nobody, Lookup::Node);
-                    let part = self.term(lookup, predicate, node.span);
+                    let part = self.find(lookup, &term.predicate, span);
                     found = self.or(found, part);
                 }
                 found
@@ -149,7 +152,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn term(&mut self, lookup: Lookup<'a>, predicate: &Predicate, span: Span) -> Found<'a> {
+    fn find(&mut self, lookup: Lookup<'a>, predicate: &Predicate, span: Span) -> Found<'a> {
         let found = match lookup {
             Lookup::Nobody => Ok(nobody()),
             Lookup::WithoutRoom => Err(Reason::NoRoom),
@@ -257,16 +260,13 @@ fn most<'f>(found: &'f Found<'_>) -> Option<&'f RoaringBitmap> {
 /// How much looking at values a part can need: none, some on one path, or on more.
 fn cost(node: &Node) -> u8 {
     match &node.kind {
-        Kind::All | Kind::Term { predicate: Predicate::Exists | Predicate::Equals(_), .. } => 0,
+        Kind::All => 0,
         Kind::Not(inner) => cost(inner),
         Kind::And(parts) | Kind::Or(parts) => parts.iter().map(cost).max().unwrap_or(0),
-        Kind::Term {
-            field: Field::At(_),
-            predicate: Predicate::Matches(_) | Predicate::Within(_),
-        } => 1,
-        Kind::Term {
-            field: Field::Identifying,
-            predicate: Predicate::Matches(_) | Predicate::Within(_),
-        } => 2,
+        Kind::Term(term) => match (&term.predicate, &term.field) {
+            (Predicate::Exists | Predicate::Equals(_), _) => 0,
+            (Predicate::Matches(_) | Predicate::Within(_), Field::At(_)) => 1,
+            (Predicate::Matches(_) | Predicate::Within(_), Field::Identifying) => 2,
+        },
     }
 }

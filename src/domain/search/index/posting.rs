@@ -91,6 +91,45 @@ impl Sets {
         }
     }
 
+    /// Takes over a posting of other sets.
+    pub(crate) fn adopt(&mut self, other: &mut Self, posting: Posting) -> Posting {
+        match other.take(posting) {
+            Some(set) => self.place(set),
+            None => posting,
+        }
+    }
+
+    /// The posting with all slots of a posting of other sets added to it.
+    pub(crate) fn join(&mut self, posting: Posting, other: &mut Self, added: Posting) -> Posting {
+        match other.take(added) {
+            None => self.add(posting, added.0),
+            Some(Set::Few(slots)) => {
+                slots.into_iter().fold(posting, |posting, slot| self.add(posting, slot))
+            }
+            Some(Set::Many(mut slots)) => match self.set_mut(posting) {
+                None => {
+                    slots.insert(posting.0);
+                    self.place(Set::Many(slots))
+                }
+                Some(Set::Few(held)) => {
+                    slots.extend(held.iter().copied());
+                    self.place_again(posting, Set::Many(slots))
+                }
+                Some(Set::Many(held)) => {
+                    *held |= slots;
+                    posting
+                }
+            },
+        }
+    }
+
+    /// One posting of two.
+    pub(crate) fn unite(&mut self, posting: Posting, added: Posting) -> Posting {
+        let slots: Vec<u32> = self.bitmap(added).iter().collect();
+        self.release(added);
+        slots.into_iter().fold(posting, |posting, slot| self.add(posting, slot))
+    }
+
     pub(crate) fn len(&self, posting: Posting) -> u64 {
         match self.set(posting) {
             None => 1,
@@ -121,13 +160,25 @@ impl Sets {
         self.sets.get_mut(place_of(posting)?)
     }
 
+    /// The set of a posting, which is not used again; `None` when it is a slot.
+    fn take(&mut self, posting: Posting) -> Option<Set> {
+        let set = self.set_mut(posting).map(|set| std::mem::replace(set, Set::Few(Vec::new())));
+        if set.is_some() {
+            self.release(posting);
+        }
+        set
+    }
+
+    fn place_again(&mut self, posting: Posting, set: Set) -> Posting {
+        if let Some(held) = self.set_mut(posting) {
+            *held = set;
+        }
+        posting
+    }
+
     fn place(&mut self, set: Set) -> Posting {
         if let Some(place) = self.free.pop() {
-            let posting = Posting(PLACES + place);
-            if let Some(free) = self.set_mut(posting) {
-                *free = set;
-            }
-            return posting;
+            return self.place_again(Posting(PLACES + place), set);
         }
         let place = u32::try_from(self.sets.len()).expect("there are fewer sets than slots");
         self.sets.push(set);
@@ -158,6 +209,10 @@ impl Union {
             Some(Set::Few(slots)) => self.loose.extend_from_slice(slots),
             Some(Set::Many(bitmap)) => self.bitmap |= bitmap,
         }
+    }
+
+    pub(crate) fn add_all(&mut self, slots: &RoaringBitmap) {
+        self.bitmap |= slots;
     }
 
     pub(crate) fn finish(mut self) -> RoaringBitmap {
@@ -206,9 +261,11 @@ mod tests {
                 let found: Vec<u32> = posting.map(|posting| sets.bitmap(posting).iter().collect()).unwrap_or_default();
                 prop_assert_eq!(&found, &model.iter().copied().collect::<Vec<_>>());
                 let length = posting.map_or(0, |posting| sets.len(posting));
-                prop_assert_eq!(length, found.len() as u64);
+                prop_assert_eq!(Ok(length), u64::try_from(found.len()));
                 let mut union = Union::default();
-                posting.into_iter().for_each(|posting| union.add(&sets, posting));
+                if let Some(posting) = posting {
+                    union.add(&sets, posting);
+                }
                 prop_assert_eq!(union.finish().iter().collect::<Vec<_>>(), found);
             }
         }

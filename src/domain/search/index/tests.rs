@@ -16,6 +16,15 @@ enum Step {
     Remove(u32),
 }
 
+impl Step {
+    fn moved(self, by: u32) -> Self {
+        match self {
+            Self::Put(slot, user) => Self::Put(slot.wrapping_add(by), user),
+            Self::Remove(slot) => Self::Remove(slot.wrapping_add(by)),
+        }
+    }
+}
+
 fn history() -> impl Strategy<Value = Vec<Step>> {
     let slot = || prop_oneof![0..12_u32, Just(u32::MAX)];
     let step = prop_oneof![
@@ -56,7 +65,9 @@ fn play(index: &mut Index, users: &mut Users, steps: &[Step]) {
 
 fn built(users: &Users, limits: IndexLimits) -> Index {
     let mut index = Index::new(limits);
-    users.iter().for_each(|(slot, user)| index.insert(*slot, user));
+    for (slot, user) in users {
+        index.insert(*slot, user);
+    }
     index
 }
 
@@ -84,7 +95,7 @@ fn parse(text: &str) -> Query {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn the_index_answers_as_a_scan(
@@ -101,6 +112,36 @@ proptest! {
                 prop_assert_eq!(answered(&index, &users, &query), scanned(&users, &query), "{} by {:?} on {:?}", query, plan, users);
             }
         }
+    }
+
+    #[test]
+    fn merged_indexes_answer_as_one(
+        (first, second, after) in (history(), history(), history()),
+        limits in limits(),
+        queries in prop::collection::vec(query(), 1..20),
+    ) {
+        let (mut index, mut users) = (Index::new(limits), Users::new());
+        play(&mut index, &mut users, &first);
+        let (mut other, mut others) = (Index::new(limits), Users::new());
+        let moved: Vec<Step> = second.into_iter().map(|step| step.moved(20)).collect();
+        play(&mut other, &mut others, &moved);
+        index.absorb(other);
+        users.append(&mut others);
+        for steps in [Vec::new(), after] {
+            play(&mut index, &mut users, &steps);
+            for text in &queries {
+                let query = parse(text);
+                let plan = index.plan(&query);
+                prop_assert_eq!(answered(&index, &users, &query), scanned(&users, &query), "{} by {:?} on {:?}", query, plan, users);
+            }
+        }
+        if limits == IndexLimits::default() {
+            let fresh = built(&users, limits);
+            prop_assert_eq!(index.paths().collect::<Vec<_>>(), fresh.paths().collect::<Vec<_>>());
+        }
+        let gone: Vec<Step> = users.keys().map(|slot| Step::Remove(*slot)).collect();
+        play(&mut index, &mut users, &gone);
+        prop_assert_eq!((index.paths().count(), index.path_count(), index.sets.in_use()), (0, 0, 0));
     }
 
     #[test]
@@ -141,6 +182,43 @@ proptest! {
     }
 }
 
+#[test]
+fn a_merge_keeps_what_always_has_room() {
+    let limits = IndexLimits { max_paths: 0, ..IndexLimits::default() };
+    let mut index = Index::new(limits);
+    index.insert(1, r#"{"email":"a@x.org"}"#);
+    let mut other = Index::new(limits);
+    other.insert(2, r#"{"email":[{"b":1}]}"#);
+    index.absorb(other);
+    check_plan(&index, "email.domain:x.org", How::Index, Some(1), &[]);
+    check_plan(&index, "email.b:1", How::Scan, None, &[Reason::NoRoom]);
+}
+
+#[test]
+fn large_indexes_merge_by_value() {
+    let users = numbered(5000);
+    let mut parts = Vec::new();
+    for part in 0..4_u32 {
+        let of_part = users.iter().filter(|(slot, _)| *slot % 4 == part);
+        let of_part: Users = of_part.map(|(slot, user)| (*slot, user.clone())).collect();
+        parts.push(built(&of_part, IndexLimits::default()));
+    }
+    let mut merged = Index::new(IndexLimits::default());
+    for part in parts {
+        merged.absorb(part);
+    }
+    let whole = built(&users, IndexLimits::default());
+    assert_eq!(merged.paths().collect::<Vec<_>>(), whole.paths().collect::<Vec<_>>());
+    for text in [
+        "app_metadata.plan:gold",
+        "created_at:2025-01",
+        "user_id:auth0|77*",
+        "app_metadata.key:k77",
+    ] {
+        assert_eq!(merged.plan(&parse(text)), whole.plan(&parse(text)), "{text}");
+    }
+}
+
 fn numbered(count: u32) -> Users {
     let user = |slot| {
         format!(
@@ -167,7 +245,7 @@ fn check_plan(index: &Index, text: &str, how: How, count: Option<u64>, reasons: 
 
 #[test]
 fn a_plan_says_where_the_answer_comes_from() {
-    let limits = IndexLimits { dictionary_max: 500, walk_max: 800, max_paths: 3 };
+    let limits = IndexLimits { dictionary_max: 500, walk_max: 1600, max_paths: 3 };
     let mut users = numbered(1000);
     users.insert(1000, r#"{"user_id":"x","user_metadata":{"late":1}}"#.to_owned());
     let index = built(&users, limits);
@@ -202,6 +280,13 @@ fn a_plan_says_where_the_answer_comes_from() {
     );
     check_plan(&index, "app_metadata.key:k77 AND user_id:*7*", How::Hybrid, Some(1), &[]);
     check_plan(&index, "user_id:*7*", How::Scan, None, &[Reason::TooManyValues]);
+    check_plan(
+        &index,
+        "user_id:*7* AND app_metadata.seats:[10 TO 49]",
+        How::Hybrid,
+        Some(400),
+        &[Reason::TooManyValues],
+    );
     check_plan(&index, "user_metadata.late:1", How::Scan, None, &[Reason::NoRoom]);
     check_plan(&index, "_exists_:user_metadata", How::Index, Some(1), &[]);
     check_plan(&index, "app_metadata.unknown:1", How::Index, Some(0), &[]);
@@ -246,6 +331,52 @@ fn what_is_not_searchable_is_not_indexed() {
     );
     let paths: Vec<String> = index.paths().map(|info| info.path).collect();
     assert_eq!(paths, ["email", "identities", "identities.provider"]);
+}
+
+#[test]
+fn a_path_of_many_times_is_not_asked_for_dates_by_hash() {
+    let limits = IndexLimits { dictionary_max: 2, ..IndexLimits::default() };
+    let mut users: Users = numbered(9);
+    users.insert(9, r#"{"app_metadata":{"key":"2025-12-31T23:30:00Z"}}"#.to_owned());
+    let index = built(&users, limits);
+    check_plan(&index, "app_metadata.key:2025-12-31", How::Scan, None, &[Reason::OnlyHashes]);
+    check_plan(&index, "app_metadata.key:2025", How::Index, Some(0), &[]);
+    assert_eq!(answered(&index, &users, &parse("app_metadata.key:2025-12-31")), [9]);
+}
+
+#[test]
+fn a_range_of_days_needs_one_set_a_day() {
+    let limits = IndexLimits { walk_max: 1000, ..IndexLimits::default() };
+    let mut index = Index::new(limits);
+    for slot in 0..3000 {
+        let (day, second, milli) = (1 + slot % 30, slot / 60, slot % 1000);
+        index.insert(
+            slot,
+            &format!(r#"{{"created_at":"2025-06-{day:02}T00:00:{second:02}.{milli:03}Z"}}"#),
+        );
+    }
+    check_plan(&index, "created_at:[* TO 2025-06-15]", How::Index, Some(1500), &[]);
+    check_plan(&index, "created_at:2025-06", How::Index, Some(3000), &[]);
+    check_plan(
+        &index,
+        "created_at:{2025-06-29 TO 2025-06-30T00:00:09Z]",
+        How::Index,
+        Some(20),
+        &[],
+    );
+    check_plan(&index, "created_at:[2025-06-30T00:00:01Z TO *]", How::Index, Some(98), &[]);
+}
+
+#[test]
+fn a_day_is_forgotten_with_the_last_time_in_it() {
+    let mut index = Index::new(IndexLimits::default());
+    let two = r#"{"created_at":["2025-06-01T00:00:00.000Z","2025-06-01T09:00:00.000Z"]}"#;
+    let one = r#"{"created_at":["2025-06-01T09:00:00.000Z"]}"#;
+    index.insert(1, two);
+    index.replace(1, two, one);
+    check_plan(&index, "created_at:2025-06-01", How::Index, Some(1), &[]);
+    index.replace(1, one, r#"{"created_at":[]}"#);
+    check_plan(&index, "created_at:2025-06-01", How::Index, Some(0), &[]);
 }
 
 #[test]

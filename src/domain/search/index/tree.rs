@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use roaring::RoaringBitmap;
 
 use crate::domain::search::field::{EMAIL_DOMAIN, Path, Root, Source};
+use crate::domain::search::index::posting::Sets;
 use crate::domain::search::index::values::Values;
 
 /// The place of a node in the tree.
@@ -31,7 +32,7 @@ pub(crate) struct Tree {
 pub(crate) struct Node {
     parent: NodeId,
     name: Box<str>,
-    children: BTreeMap<Box<str>, NodeId>,
+    pub(crate) children: BTreeMap<Box<str>, NodeId>,
     /// The root field this is in; `None` for the top.
     pub(crate) root: Option<Root>,
     /// How many keys lead here.
@@ -42,7 +43,7 @@ pub(crate) struct Node {
     /// Documents in which an array or object is here.
     pub(crate) containers: u64,
     /// A child found no room. It never gets any, because documents that have it are not in it.
-    is_incomplete: bool,
+    pub(crate) is_incomplete: bool,
 }
 
 /// What the tree knows of a path.
@@ -80,13 +81,16 @@ impl Tree {
         }
         let above = self.node(parent);
         let root = above.root.or_else(|| Root::named(name))?;
-        let child = Node {
+        let mut child = Node {
             parent,
             name: name.into(),
             root: Some(root),
             level: above.level + 1,
             ..Node::default()
         };
+        if child.is_ordered() {
+            child.values = Values::ordered();
+        }
         let is_counted = child.is_counted();
         if is_counted && (above.is_incomplete || self.counted >= self.counted_max) {
             self.note_without_room(parent, name);
@@ -110,6 +114,22 @@ impl Tree {
             self.counted -= usize::from(node.is_counted());
             self.free.push(id);
             id = node.parent;
+        }
+    }
+
+    /// Removes a child and all below it, as if it had never found room.
+    pub(crate) fn drop_child(&mut self, parent: NodeId, name: &str, sets: &mut Sets) {
+        self.note_without_room(parent, name);
+        let mut doomed: Vec<NodeId> =
+            self.node_mut(parent).children.remove(name).into_iter().collect();
+        while let Some(id) = doomed.pop() {
+            let node = std::mem::take(self.node_mut(id));
+            doomed.extend(node.children.values());
+            self.counted -= usize::from(node.is_counted());
+            self.free.push(id);
+            for posting in node.values.into_postings() {
+                sets.release(posting);
+            }
         }
     }
 
@@ -211,7 +231,7 @@ impl Node {
     }
 
     /// Fields that every tenant has do not count against the limit.
-    fn is_counted(&self) -> bool {
+    pub(crate) fn is_counted(&self) -> bool {
         match (self.root, self.level) {
             (None, _) | (Some(_), 0 | 1) | (Some(Root::Identities), 2) => false,
             (Some(Root::Email), 2) => self.name.as_ref() != EMAIL_DOMAIN,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::ops::Bound::{Included, Unbounded};
 
+use crate::domain::search::index::merge::merge_maps;
 use crate::domain::search::index::posting::{Posting, Sets};
+use crate::domain::search::index::times::Times;
 use crate::domain::search::moment::{canonical_instant, canonical_text, instant};
 use crate::domain::search::number::Number;
 use crate::domain::search::record::Scalar;
@@ -45,12 +47,16 @@ pub(crate) struct Values {
     counts: Counts,
 }
 
+/// Who has a value with which hash. The hasher has no secret: values that share a hash only share a
+/// set, of which every document is asked.
+pub(crate) type Table = HashMap<u32, Posting, BuildHasherDefault<DefaultHasher>>;
+
 #[derive(Debug)]
 pub(crate) enum Form {
     /// Every value, in order.
     Dictionary(Dictionary),
     /// Only hashes of the values: a find may be another value with the same hash.
-    Hashed(HashMap<u32, Posting, BuildHasherDefault<DefaultHasher>>),
+    Hashed(Table),
 }
 
 /// Every value, apart by kind and in order.
@@ -59,7 +65,7 @@ pub(crate) struct Dictionary {
     /// Who has `false`, and who `true`.
     pub(crate) bools: [Option<Posting>; 2],
     pub(crate) numbers: BTreeMap<Number, Posting>,
-    pub(crate) times: BTreeMap<i64, Posting>,
+    pub(crate) times: Times,
     pub(crate) texts: BTreeMap<Box<str>, Posting>,
     text_bytes: usize,
 }
@@ -82,6 +88,12 @@ impl Default for Values {
 }
 
 impl Values {
+    /// Values that stay in order however many there are, and of whose times whole days are asked for.
+    pub(crate) fn ordered() -> Self {
+        let dictionary = Dictionary { times: Times::with_days(), ..Dictionary::default() };
+        Self { form: Form::Dictionary(dictionary), counts: Counts::default() }
+    }
+
     pub(crate) fn form(&self) -> &Form {
         &self.form
     }
@@ -120,12 +132,13 @@ impl Values {
         }
     }
 
-    pub(crate) fn remove(&mut self, key: &Key<'_>, slot: u32, sets: &mut Sets) {
+    /// Removes a value of a document, which `has_several` when it may have others here.
+    pub(crate) fn remove(&mut self, key: &Key<'_>, slot: u32, has_several: bool, sets: &mut Sets) {
         let (count, odd_times) = self.counts.of(key);
         *count = count.saturating_sub(1);
         *odd_times = odd_times.saturating_sub(u64::from(is_odd_time(key)));
         match &mut self.form {
-            Form::Dictionary(dictionary) => dictionary.remove(key, slot, sets),
+            Form::Dictionary(dictionary) => dictionary.remove(key, slot, has_several, sets),
             Form::Hashed(table) => {
                 let hash = hash(key);
                 match table.get(&hash).map(|posting| sets.remove(*posting, slot)) {
@@ -143,28 +156,62 @@ impl Values {
 
     /// Keeps only hashes from now on when there are more than `distinct_max` values or too much text.
     pub(crate) fn bound(&mut self, distinct_max: usize, sets: &mut Sets) {
-        let Form::Dictionary(dictionary) = &mut self.form else { return };
-        if dictionary.len() <= distinct_max && dictionary.text_bytes <= TEXT_BYTES_MAX {
-            return;
+        match &self.form {
+            Form::Dictionary(dictionary)
+                if dictionary.len() > distinct_max || dictionary.text_bytes > TEXT_BYTES_MAX =>
+            {
+                self.keep_hashes(sets);
+            }
+            Form::Dictionary(_) | Form::Hashed(_) => {}
         }
-        let mut table: HashMap<u32, Posting, BuildHasherDefault<DefaultHasher>> =
-            HashMap::default();
-        for (key, posting) in std::mem::take(dictionary).into_postings() {
-            match table.get_mut(&hash(&key)) {
-                // Two values have one hash.
-                Some(held) => {
-                    let slots: Vec<u32> = sets.bitmap(posting).iter().collect();
-                    for slot in slots {
-                        *held = sets.add(*held, slot);
-                    }
-                    sets.release(posting);
-                }
-                None => {
-                    table.insert(hash(&key), posting);
+    }
+
+    /// Takes over the values of other documents.
+    pub(crate) fn absorb(&mut self, other: Self, sets: &mut Sets, other_sets: &mut Sets) {
+        self.counts.absorb(other.counts);
+        let mut other = Self { form: other.form, counts: Counts::default() };
+        if matches!(other.form, Form::Hashed(_)) {
+            self.keep_hashes(sets);
+        } else if matches!(self.form, Form::Hashed(_)) {
+            other.keep_hashes(other_sets);
+        }
+        match (&mut self.form, other.form) {
+            (Form::Dictionary(into), Form::Dictionary(from)) => into.absorb(from, sets, other_sets),
+            (Form::Hashed(into), Form::Hashed(from)) => {
+                for (hash, posting) in from {
+                    let posting = sets.adopt(other_sets, posting);
+                    add_hash(into, hash, posting, sets);
                 }
             }
+            (Form::Dictionary(_), Form::Hashed(_)) | (Form::Hashed(_), Form::Dictionary(_)) => {}
+        }
+    }
+
+    /// Every posting, to be released.
+    pub(crate) fn into_postings(self) -> Vec<Posting> {
+        match self.form {
+            Form::Dictionary(dictionary) => dictionary.postings().collect(),
+            Form::Hashed(table) => table.into_values().collect(),
+        }
+    }
+
+    fn keep_hashes(&mut self, sets: &mut Sets) {
+        let Form::Dictionary(dictionary) = &mut self.form else { return };
+        let mut table = Table::default();
+        for (key, posting) in std::mem::take(dictionary).into_postings() {
+            add_hash(&mut table, hash(&key), posting, sets);
         }
         self.form = Form::Hashed(table);
+    }
+}
+
+/// Adds a posting to those with its hash, which two values can have.
+fn add_hash(table: &mut Table, hash: u32, posting: Posting, sets: &mut Sets) {
+    match table.get_mut(&hash) {
+        Some(held) => *held = sets.unite(*held, posting),
+        None => {
+            table.insert(hash, posting);
+        }
     }
 }
 
@@ -177,6 +224,10 @@ impl Dictionary {
     }
 
     fn add(&mut self, key: Key<'_>, slot: u32, sets: &mut Sets) {
+        if let Key::Time(at) = key {
+            self.times.add(at, slot, sets);
+            return;
+        }
         if let Some(posting) = self.posting_mut(&key) {
             *posting = sets.add(*posting, slot);
             return;
@@ -187,9 +238,7 @@ impl Dictionary {
             Key::Number(number) => {
                 self.numbers.insert(number, posting);
             }
-            Key::Time(at) => {
-                self.times.insert(at, posting);
-            }
+            Key::Time(_) => {}
             Key::Text(text) => {
                 self.text_bytes += text.len();
                 self.texts.insert(text.into(), posting);
@@ -197,7 +246,11 @@ impl Dictionary {
         }
     }
 
-    fn remove(&mut self, key: &Key<'_>, slot: u32, sets: &mut Sets) {
+    fn remove(&mut self, key: &Key<'_>, slot: u32, has_several: bool, sets: &mut Sets) {
+        if let Key::Time(at) = key {
+            self.times.remove(*at, slot, has_several, sets);
+            return;
+        }
         let Some(posting) = self.posting_mut(key) else { return };
         if let Some(left) = sets.remove(*posting, slot) {
             *posting = left;
@@ -208,14 +261,30 @@ impl Dictionary {
             Key::Number(number) => {
                 self.numbers.remove(number);
             }
-            Key::Time(at) => {
-                self.times.remove(at);
-            }
+            Key::Time(_) => {}
             Key::Text(text) => {
                 self.text_bytes -= text.len();
                 self.texts.remove(text.as_ref());
             }
         }
+    }
+
+    fn absorb(&mut self, other: Self, sets: &mut Sets, other_sets: &mut Sets) {
+        for (value, posting) in [false, true].into_iter().zip(other.bools) {
+            let Some(posting) = posting else { continue };
+            let held = *self.bool_mut(value);
+            *self.bool_mut(value) = Some(match held {
+                Some(held) => sets.join(held, other_sets, posting),
+                None => sets.adopt(other_sets, posting),
+            });
+        }
+        merge_maps(&mut self.numbers, other.numbers, sets, other_sets, |_| {});
+        self.times.absorb(other.times, sets, other_sets);
+        self.text_bytes += other.text_bytes;
+        let text_bytes = &mut self.text_bytes;
+        merge_maps(&mut self.texts, other.texts, sets, other_sets, |text| {
+            *text_bytes -= text.len();
+        });
     }
 
     pub(crate) fn bool(&self, value: bool) -> Option<Posting> {
@@ -235,12 +304,9 @@ impl Dictionary {
 
     /// The postings in the order of their values.
     pub(crate) fn postings(&self) -> impl DoubleEndedIterator<Item = Posting> {
-        let bools = self.bools.iter().flatten();
-        bools
-            .chain(self.numbers.values())
-            .chain(self.times.values())
-            .chain(self.texts.values())
-            .copied()
+        let (bools, numbers) = (self.bools.iter().flatten(), self.numbers.values());
+        let times = self.times.iter().map(|(_, posting)| posting);
+        bools.chain(numbers).copied().chain(times).chain(self.texts.values().copied())
     }
 
     fn bool_mut(&mut self, value: bool) -> &mut Option<Posting> {
@@ -252,7 +318,7 @@ impl Dictionary {
         match key {
             Key::Bool(value) => self.bool_mut(*value).as_mut(),
             Key::Number(number) => self.numbers.get_mut(number),
-            Key::Time(at) => self.times.get_mut(at),
+            Key::Time(_) => None,
             Key::Text(text) => self.texts.get_mut(text.as_ref()),
         }
     }
@@ -264,7 +330,7 @@ impl Dictionary {
             .into_iter()
             .filter_map(|(value, posting)| posting.map(|posting| (Key::Bool(value), posting)))
             .chain(self.numbers.into_iter().map(|(number, posting)| (Key::Number(number), posting)))
-            .chain(self.times.into_iter().map(|(at, posting)| (Key::Time(at), posting)))
+            .chain(self.times.into_postings().map(|(at, posting)| (Key::Time(at), posting)))
             .chain(
                 self.texts
                     .into_iter()
@@ -274,6 +340,14 @@ impl Dictionary {
 }
 
 impl Counts {
+    fn absorb(&mut self, other: Self) {
+        self.bools += other.bools;
+        self.numbers += other.numbers;
+        self.times += other.times;
+        self.texts += other.texts;
+        self.odd_times += other.odd_times;
+    }
+
     /// The count of this kind, and that of odd times.
     fn of(&mut self, key: &Key<'_>) -> (&mut u64, &mut u64) {
         let count = match key {

@@ -40,14 +40,14 @@ pub(crate) fn user() -> impl Strategy<Value = String> {
         1 => scalar(),
         1 => scalar().prop_map(|value| json!([{"domain": value, "b": value}, "a@x.org"])),
     ];
-    let profile = prop::collection::vec((select(&PROFILE[..]), scalar()), 0..6);
+    let profile = prop::collection::vec((select(&PROFILE[..]), profile_value()), 0..6);
     let identities = prop::collection::vec(object(1), 0..2);
     (email, profile, object(3), object(3), identities).prop_map(
         |(email, profile, user_metadata, app_metadata, identities)| {
             let mut user: Map<String, Value> =
                 profile.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
             user.insert("email".to_owned(), email);
-            user.insert("identities".to_owned(), identity_fields(identities));
+            user.insert("identities".to_owned(), identity_fields(&identities));
             user.insert("user_metadata".to_owned(), user_metadata);
             user.insert("app_metadata".to_owned(), app_metadata);
             Value::Object(user).to_string()
@@ -55,7 +55,7 @@ pub(crate) fn user() -> impl Strategy<Value = String> {
     )
 }
 
-fn identity_fields(identities: Vec<Value>) -> Value {
+fn identity_fields(identities: &[Value]) -> Value {
     let names = ["connection", "access_token", "profileData", "provider", "user_id"];
     let renamed = |identity: &Value| -> Value {
         identity
@@ -67,6 +67,14 @@ fn identity_fields(identities: Vec<Value>) -> Value {
             .collect()
     };
     Value::Array(identities.iter().map(renamed).collect())
+}
+
+/// Arrays are rare here, but nothing keeps a provider from sending one.
+fn profile_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        8 => scalar(),
+        1 => prop::collection::vec(scalar(), 0..4).prop_map(Value::Array),
+    ]
 }
 
 fn scalar() -> impl Strategy<Value = Value> {

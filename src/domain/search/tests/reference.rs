@@ -43,18 +43,18 @@ pub(crate) fn matches(node: &Node, user: &Value) -> bool {
         Kind::Not(inner) => !matches(inner, user),
         Kind::And(parts) => parts.iter().all(|part| matches(part, user)),
         Kind::Or(parts) => parts.iter().any(|part| matches(part, user)),
-        Kind::Term { field: Field::At(path), predicate } => {
-            let keys: Vec<&str> = path.keys().iter().map(AsRef::as_ref).collect();
-            let found = values(&keys, user);
-            is_searchable(path)
-                && found.iter().any(|value| accepts(predicate, value, FOLDING.contains(&keys[0])))
-        }
-        Kind::Term { field: Field::Identifying, predicate } => BARE.iter().any(|name| {
-            values(&[name], user)
-                .iter()
-                .any(|value| accepts(predicate, value, FOLDING.contains(name)))
-        }),
+        Kind::Term(term) => match &term.field {
+            Field::At(path) => {
+                let keys: Vec<&str> = path.keys().iter().map(AsRef::as_ref).collect();
+                is_searchable(path) && any(&term.predicate, &keys, user)
+            }
+            Field::Identifying => BARE.iter().any(|name| any(&term.predicate, &[name], user)),
+        },
     }
+}
+
+fn any(predicate: &Predicate, keys: &[&str], user: &Value) -> bool {
+    values(keys, user).iter().any(|value| accepts(predicate, value, FOLDING.contains(&keys[0])))
 }
 
 fn is_searchable(path: &Path) -> bool {
@@ -108,7 +108,8 @@ fn accepts(predicate: &Predicate, value: &Value, folds: bool) -> bool {
     let fold = |text: &str| if folds { text.to_lowercase() } else { text.to_owned() };
     match (predicate, value) {
         (Predicate::Exists, _) => is_filled(value),
-        (_, Value::Null | Value::Array(_) | Value::Object(_)) => false,
+        (_, Value::Null | Value::Array(_) | Value::Object(_))
+        | (Predicate::Within(_), Value::Bool(_)) => false,
         (Predicate::Equals(literal), Value::Bool(value)) => literal.text == value.to_string(),
         (Predicate::Equals(literal), Value::Number(value)) => {
             serde_json::from_str::<Value>(&literal.text)
@@ -124,7 +125,9 @@ fn accepts(predicate: &Predicate, value: &Value, folds: bool) -> bool {
             let text = match value {
                 Value::String(text) => fold(text),
                 Value::Number(number) => number_text(number.as_f64().unwrap(), &number.to_string()),
-                other => other.to_string(),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                    value.to_string()
+                }
             };
             let folds = folds && value.is_string();
             let tokens: Vec<Token> = wildcard
@@ -132,12 +135,11 @@ fn accepts(predicate: &Predicate, value: &Value, folds: bool) -> bool {
                 .iter()
                 .map(|token| match token {
                     Token::Char(char) if folds => Token::Char(char.to_lowercase().next().unwrap()),
-                    other => *other,
+                    Token::Char(_) | Token::One | Token::Many => *token,
                 })
                 .collect();
             like(&tokens, &text.chars().collect::<Vec<_>>())
         }
-        (Predicate::Within(_), Value::Bool(_)) => false,
         (Predicate::Within(range), Value::Number(_)) => {
             let wanted = |bound: &Bound| {
                 serde_json::from_str::<Value>(&bound.literal.text).ok().filter(Value::is_number)
@@ -189,7 +191,7 @@ fn same_number(left: &Value, right: &Value) -> bool {
 
 /// The pool holds no two whole numbers that a float confuses.
 fn same_text_number(left: &str, right: &str) -> bool {
-    left.parse::<f64>().unwrap() == right.parse::<f64>().unwrap()
+    left.parse::<f64>().unwrap().total_cmp(&right.parse().unwrap()).is_eq()
 }
 
 fn number_text(value: f64, exact: &str) -> String {

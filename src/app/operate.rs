@@ -1,0 +1,122 @@
+//! The operations of a running server that touch files or settings.
+
+use super::keys::KeyStore;
+use super::{clock, logging, open};
+use crate::config::{self, Loaded};
+use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
+use crate::http::services::Services;
+use crate::tenant::{SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots};
+use actix::Addr;
+use actix_web::web;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Reads the settings again from where they came from.
+pub type Reload = dyn Fn() -> Result<Loaded, config::Errors> + Send + Sync;
+
+/// The operations of this process.
+pub struct Operator {
+    services: web::Data<Services>,
+    snapshots: Option<Addr<Snapshots>>,
+    keys: Arc<Mutex<KeyStore>>,
+    loaded: Arc<Mutex<Loaded>>,
+    reload: Arc<Reload>,
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Operator").finish_non_exhaustive()
+    }
+}
+
+impl Operator {
+    /// The operations over these parts.
+    pub fn new(
+        services: web::Data<Services>,
+        snapshots: Option<Addr<Snapshots>>,
+        keys: KeyStore,
+        loaded: Loaded,
+        reload: Arc<Reload>,
+    ) -> Self {
+        Self {
+            services,
+            snapshots,
+            keys: Arc::new(Mutex::new(keys)),
+            loaded: Arc::new(Mutex::new(loaded)),
+            reload,
+        }
+    }
+}
+
+fn in_words(error: impl std::fmt::Display) -> OperationFailed {
+    OperationFailed(error.to_string())
+}
+
+/// The pace of snapshots, as settings say.
+pub fn snapshot_settings(settings: &config::Settings) -> SnapshotSettings {
+    SnapshotSettings {
+        interval: settings.snapshot.interval,
+        max_changes: settings.snapshot.max_changes,
+        bytes_per_second: settings.snapshot.bytes_per_second,
+        journal_max_bytes: settings.journal.max_bytes,
+    }
+}
+
+impl Operations for Operator {
+    fn rotate_keys(&self) -> Operating<()> {
+        let (keys, services) = (self.keys.clone(), self.services.clone());
+        Box::pin(async move {
+            let rotated = web::block(move || {
+                let mut store = keys.lock().unwrap_or_else(PoisonError::into_inner);
+                store.rotate(clock::now().seconds()).cloned().map_err(in_words)
+            });
+            services.set_keys(rotated.await.map_err(in_words)??);
+            Ok(())
+        })
+    }
+
+    fn take_snapshots(&self) -> Operating<Vec<SnapshotReport>> {
+        let snapshots = self.snapshots.clone();
+        Box::pin(async move {
+            let Some(snapshots) = snapshots else {
+                return Err(OperationFailed(
+                    "data is kept in memory only: there are no snapshots".to_owned(),
+                ));
+            };
+            snapshots
+                .send(TakeSnapshots { is_urgent: false })
+                .await
+                .map_err(in_words)?
+                .map_err(in_words)
+        })
+    }
+
+    fn reload(&self) -> Operating<Reloaded> {
+        let (services, snapshots) = (self.services.clone(), self.snapshots.clone());
+        let (running, reload) = (self.loaded.clone(), self.reload.clone());
+        Box::pin(async move {
+            let wanted = web::block(move || reload()).await.map_err(in_words)?.map_err(in_words)?;
+            let (changes, next) = {
+                let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                let changes = config::diff(&running, &wanted);
+                *running = config::merge_live(&running, &wanted);
+                (changes, running.settings.clone())
+            };
+            let settings = Arc::new(next);
+            logging::set_level(settings.log.level);
+            services.set_settings(settings.clone());
+            services.directory.set_max_tenants(settings.limits.tenants);
+            for tenant in services.directory.tenants() {
+                if let Some(definition) = services.directory.definition(tenant.id()) {
+                    let rules = Arc::new(open::rules(&settings, &definition));
+                    tenant.set_rules(rules).await.map_err(in_words)?;
+                }
+            }
+            if let Some(snapshots) = snapshots {
+                snapshots.send(snapshot_settings(&settings)).await.map_err(in_words)?;
+            }
+            let config::Changes { applied, restart_required } = changes;
+            log::info!(applied = applied.len(), restart_required = restart_required.len(); "settings read again");
+            Ok(Reloaded { applied, restart_required })
+        })
+    }
+}
