@@ -1,6 +1,8 @@
 //! How answers begin in every dialect: content type, version, caching.
 
 use super::JSON;
+use super::call::Call;
+use super::problem::Problem;
 use crate::domain::time::Version;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
@@ -18,6 +20,21 @@ pub fn answer_at(status: StatusCode, version: Version) -> HttpResponseBuilder {
         .insert_header((DOSSIER_VERSION.clone(), version.to_string()))
         .insert_header((header::CACHE_CONTROL, "no-cache"));
     response
+}
+
+/// Answers a reading call with what is at `version`, or with 304 or 412 where its conditions say so.
+///
+/// # Errors
+/// 412, or 400 for conditions that are none.
+pub fn show(
+    call: &Call,
+    version: Version,
+    body: impl Into<Bytes>,
+) -> Result<HttpResponse, Problem> {
+    if call.is_unchanged(version)? {
+        return Ok(answer_at(StatusCode::NOT_MODIFIED, version).finish());
+    }
+    Ok(answer_at(StatusCode::OK, version).body(body.into()))
 }
 
 /// An answer that is JSON text.

@@ -6,7 +6,7 @@
 
 mod wire;
 
-use super::answer::{answer_at, no_content};
+use super::answer::{answer_at, no_content, show};
 use super::call::Call;
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
@@ -78,7 +78,8 @@ fn changed(answer: &Answer) -> Result<&Document, Problem> {
 }
 
 async fn list(call: Call) -> Result<HttpResponse, Problem> {
-    Ok(shown(&user(&call).await?))
+    let document = user(&call).await?;
+    show(&call, document.version(), wire::list(&document.entries()))
 }
 
 async fn get(call: Call) -> Result<HttpResponse, Problem> {
@@ -87,7 +88,7 @@ async fn get(call: Call) -> Result<HttpResponse, Problem> {
     let entry = document.entries().into_iter().find(|entry| entry.key == key).ok_or_else(|| {
         Problem::new(404, "inexistent_metadata", "The user has no metadata entry with this key.")
     })?;
-    Ok(answer_at(StatusCode::OK, document.version()).body(entry.to_json()))
+    show(&call, document.version(), entry.to_json())
 }
 
 async fn set(mut call: Call) -> Result<HttpResponse, Problem> {

@@ -2,7 +2,7 @@
 
 pub mod tenants;
 
-use super::answer::answer_at;
+use super::answer::{answer_at, show};
 use super::call::Call;
 use super::problem::{Problem, no_resource};
 use super::route::{Access, Answering, Dialect, Route};
@@ -52,7 +52,7 @@ fn attributes(call: &Call) -> Result<HttpResponse, Problem> {
     let id = call.user_id()?;
     permit_read(&call.caller, &id)?;
     let document = call.tenant.published().user(id.as_str()).ok_or_else(Problem::no_user)?;
-    Ok(answer_at(StatusCode::OK, document.version()).body(effective_json(&document)))
+    show(call, document.version(), effective_json(&document))
 }
 
 fn effective_json(document: &Document) -> String {
@@ -127,10 +127,9 @@ async fn login(mut call: Call) -> Result<HttpResponse, Problem> {
     Ok(answer_at(status, document.version()).body(document.json_bytes()))
 }
 
-/// Whether a sign-in made the user: the first one, at the moment of making.
+/// Whether this very change made the user.
 fn is_new(document: &Document) -> bool {
-    document.created_at() == document.updated_at()
-        && document.user().profile.logins_count == Some(1)
+    document.user().made_at == document.version()
 }
 
 #[cfg(test)]

@@ -290,6 +290,8 @@ mod tests {
             client_metadata: None,
             secret: None,
             is_global: false,
+            made_at: Version::ZERO,
+            keys: crate::domain::keys::KeyVersions::default(),
         };
         assert!(client.allows_grant("client_credentials"));
     }

@@ -146,6 +146,8 @@ mod tests {
             client_metadata: None,
             secret: Some(Secret::Plain("s".to_owned())),
             is_global: false,
+            made_at: Version::ZERO,
+            keys: crate::domain::keys::KeyVersions::default(),
         };
         assert_eq!(
             shown(&client, false),

@@ -9,7 +9,7 @@ pub mod clients;
 mod lists;
 mod wire;
 
-use super::answer::{answer_at, no_content};
+use super::answer::{answer_at, no_content, show};
 use super::call::Call;
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
@@ -122,11 +122,13 @@ fn existing(call: &Call) -> Result<Document, Problem> {
 }
 
 async fn get(call: Call) -> Result<HttpResponse, Problem> {
-    Ok(shown(StatusCode::OK, &existing(&call)?))
+    let document = existing(&call)?;
+    show(&call, document.version(), wire::merged(&document).as_json().to_owned())
 }
 
 async fn metadata(call: Call) -> Result<HttpResponse, Problem> {
-    Ok(bag(&existing(&call)?))
+    let document = existing(&call)?;
+    show(&call, document.version(), document.app_metadata().unwrap_or("{}").to_owned())
 }
 
 async fn create(mut call: Call) -> Result<HttpResponse, Problem> {

@@ -6,7 +6,7 @@
 
 use super::fields::{Fields, selected};
 use super::list::{self, Item, Part};
-use super::{answer_at, no_content, route};
+use super::{answer_at, no_content, route, show};
 use crate::domain::change::Channel;
 use crate::domain::command::Command;
 use crate::domain::json::{Builder, Object, array_of};
@@ -201,8 +201,8 @@ static PATCH: Schema = Schema {
     extra: Extra::Refuse(""),
 };
 
-fn shown(status: StatusCode, resource: &Resource, fields: Option<&Fields>) -> HttpResponse {
-    answer_at(status, resource.version).body(selected(fields, &resource.to_json(), &[]))
+fn shown(status: StatusCode, resource: &Resource) -> HttpResponse {
+    answer_at(status, resource.version).body(resource.to_json())
 }
 
 fn existing(call: &Call) -> Result<Arc<Resource>, Problem> {
@@ -247,7 +247,8 @@ fn list(call: &Call) -> Result<HttpResponse, Problem> {
 fn get(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(&["fields", "include_fields"])?;
     let fields = Fields::of(&call.query, None)?;
-    Ok(shown(StatusCode::OK, existing(call)?.as_ref(), fields.as_ref()))
+    let connection = existing(call)?;
+    show(call, connection.version, selected(fields.as_ref(), &connection.to_json(), &[]))
 }
 
 /// The stored members of a new connection: what was sent, and what it has when its maker says nothing.
@@ -286,7 +287,7 @@ async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
         body: completed(&body),
     };
     let answer = call.write(Channel::V2, Command::CreateResource(Box::new(resource))).await?;
-    Ok(shown(StatusCode::CREATED, written(&answer)?, None))
+    Ok(shown(StatusCode::CREATED, written(&answer)?))
 }
 
 async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
@@ -304,7 +305,7 @@ async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     };
     let kind = ResourceKind::Connection;
     let answer = call.write(Channel::V2, Command::UpdateResource { kind, id, patch }).await?;
-    Ok(shown(StatusCode::OK, written(&answer)?, None))
+    Ok(shown(StatusCode::OK, written(&answer)?))
 }
 
 async fn delete(call: Call) -> Result<HttpResponse, Problem> {

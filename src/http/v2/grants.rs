@@ -6,7 +6,7 @@
 
 use super::connections::written;
 use super::list::{self, Item, Part};
-use super::{answer_at, no_content, route};
+use super::{answer_at, no_content, route, show};
 use crate::domain::change::Channel;
 use crate::domain::command::Command;
 use crate::domain::json::{Builder, Object};
@@ -146,7 +146,8 @@ fn list(call: &Call) -> Result<HttpResponse, Problem> {
 fn get(call: &Call) -> Result<HttpResponse, Problem> {
     let kind = ResourceKind::ClientGrant;
     let found = call.tenant.published().resource(kind, call.params.get("id"));
-    Ok(shown(call, StatusCode::OK, found.ok_or_else(|| no_resource(kind))?.as_ref()))
+    let grant = found.ok_or_else(|| no_resource(kind))?;
+    show(call, grant.version, text(call, &grant))
 }
 
 /// Who may hand out grants must not thereby become the operator of all tenants.

@@ -19,7 +19,7 @@ use crate::domain::permit::READ_USER;
 use crate::domain::scope::Scope;
 use actix_web::http::Method;
 
-pub use super::answer::{answer_at, json, no_content};
+pub use super::answer::{answer_at, json, no_content, show};
 
 const fn route(
     method: &'static str,

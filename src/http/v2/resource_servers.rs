@@ -6,7 +6,7 @@
 use super::connections::written;
 use super::fields::{Fields, selected};
 use super::list::{self, Item, Part};
-use super::{answer_at, no_content, route};
+use super::{answer_at, no_content, route, show};
 use crate::domain::change::Channel;
 use crate::domain::client::sha256_hex;
 use crate::domain::command::Command;
@@ -200,7 +200,7 @@ fn get(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(&["include_fields", "fields"])?;
     let fields = Fields::of(&call.query, None)?;
     let api = if is_own(call) { Arc::new(own(call)) } else { existing(call)? };
-    Ok(answer_at(StatusCode::OK, api.version).body(selected(fields.as_ref(), &api.to_json(), &[])))
+    show(call, api.version, selected(fields.as_ref(), &api.to_json(), &[]))
 }
 
 fn check_scopes(body: &Object) -> Result<(), Problem> {

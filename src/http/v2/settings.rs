@@ -5,7 +5,7 @@
 
 use super::connections::written;
 use super::fields::{Fields, selected};
-use super::{answer_at, route};
+use super::{answer_at, route, show};
 use crate::domain::change::Channel;
 use crate::domain::command::Command;
 use crate::domain::json::{Object, quoted};
@@ -127,7 +127,7 @@ fn get(call: &Call) -> Result<HttpResponse, Problem> {
         |stored| (stored.version, stored.body.clone()),
     );
     let text = merged(call.tenant.id(), &stored);
-    Ok(answer_at(StatusCode::OK, version).body(selected(fields.as_ref(), text.as_json(), &[])))
+    show(call, version, selected(fields.as_ref(), text.as_json(), &[]))
 }
 
 async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
