@@ -218,14 +218,14 @@ fn has(raw: &str, path: &str, wanted: &str) -> bool {
 fn next_link(call: &Call, page: Page) -> Option<HeaderValue> {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let number = (page.start / page.limit.max(1)).saturating_add(1);
-    let mut query = format!("page={number}&per_page={}", page.limit);
-    if let Some(search) = call.query.get("search").filter(|search| !search.is_empty()) {
-        query.push_str(&format!("&search={}", encoded(search)));
-    }
-    if let Ok(token) = call.token() {
-        query.push_str(&format!("&access_token={}", encoded(token)));
-    }
-    let url = format!("{}{}?{query}", call.origin(), call.path());
+    let search = call.query.get("search").filter(|search| !search.is_empty());
+    let pairs = [
+        Some(format!("page={number}&per_page={}", page.limit)),
+        search.map(|search| format!("search={}", encoded(search))),
+        call.token().ok().map(|token| format!("access_token={}", encoded(token))),
+    ];
+    let query: Vec<String> = pairs.into_iter().flatten().collect();
+    let url = format!("{}{}?{}", call.origin(), call.path(), query.join("&"));
     HeaderValue::from_str(&format!("<{url}>; rel=\"next\"")).ok()
 }
 

@@ -46,13 +46,13 @@ pub static ROUTES: &[Route] = &[
     route("POST", "/api/users", CREATE, "Create a user (v1)", |call| Box::pin(create(call))),
     route("POST", "/api/users/", CREATE, "Create a user (v1)", |call| Box::pin(create(call))),
     route("GET", "/api/users/{id}", READ, "Get a user, metadata merged (v1)", |call| {
-        Box::pin(get(call))
+        Box::pin(async move { get(&call) })
     }),
     route("DELETE", "/api/users/{id}", &[Scope::DELETE_USERS], "Delete a user (v1)", |call| {
         Box::pin(delete(call))
     }),
     route("GET", "/api/users/{id}/metadata", READ, "Get a user's metadata (v1)", |call| {
-        Box::pin(metadata(call))
+        Box::pin(async move { metadata(&call) })
     }),
     route(
         "PUT",
@@ -121,14 +121,14 @@ fn existing(call: &Call) -> Result<Document, Problem> {
     call.tenant.published().user(call.params.get("id")).ok_or_else(Problem::no_user)
 }
 
-async fn get(call: Call) -> Result<HttpResponse, Problem> {
-    let document = existing(&call)?;
-    show(&call, document.version(), wire::merged(&document).as_json().to_owned())
+fn get(call: &Call) -> Result<HttpResponse, Problem> {
+    let document = existing(call)?;
+    show(call, document.version(), wire::merged(&document).as_json().to_owned())
 }
 
-async fn metadata(call: Call) -> Result<HttpResponse, Problem> {
-    let document = existing(&call)?;
-    show(&call, document.version(), document.app_metadata().unwrap_or("{}").to_owned())
+fn metadata(call: &Call) -> Result<HttpResponse, Problem> {
+    let document = existing(call)?;
+    show(call, document.version(), document.app_metadata().unwrap_or("{}").to_owned())
 }
 
 async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
@@ -162,7 +162,7 @@ async fn patch_metadata(mut call: Call) -> Result<HttpResponse, Problem> {
     let patch = call.json().await?;
     // In v2 `{}` empties the bag; here only what is sent changes.
     if patch.is_empty() {
-        return metadata(call).await;
+        return metadata(&call);
     }
     let patch = UserPatch { app_metadata: Some(patch), ..UserPatch::default() };
     update(&call, id, patch).await.and_then(|answer| Ok(bag(changed(&answer)?)))

@@ -4,6 +4,8 @@
 //! metadata: only the way to sign in is gone, and a connection made again under the
 //! name has them back.
 
+mod clients;
+
 use super::fields::{Fields, selected};
 use super::list::{self, Item, Part};
 use super::{answer_at, no_content, route, show};
@@ -61,7 +63,14 @@ pub static ROUTES: &[Route] = &[
         "/api/v2/connections/{id}/clients",
         &[Scope::READ_CONNECTIONS],
         "List the clients a connection is enabled for",
-        |call| Box::pin(async move { clients(&call) }),
+        |call| Box::pin(async move { clients::list(&call) }),
+    ),
+    route(
+        "PATCH",
+        "/api/v2/connections/{id}/clients",
+        &[Scope::UPDATE_CONNECTIONS],
+        "Enable or disable a connection for clients",
+        |call| Box::pin(clients::update(call)),
     ),
 ];
 
@@ -312,26 +321,6 @@ async fn delete(call: Call) -> Result<HttpResponse, Problem> {
     let (kind, id) = (ResourceKind::Connection, call.params.get("id").to_owned());
     let answer = call.write(Channel::V2, Command::DeleteResource { kind, id }).await?;
     Ok(no_content(answer.version))
-}
-
-fn clients(call: &Call) -> Result<HttpResponse, Problem> {
-    call.query.only(&["take", "from"])?;
-    let part = match Part::of(call)? {
-        Part::Pages(_) => Part::After(None, 50),
-        after @ Part::After(..) => after,
-    };
-    let mut ids = existing(call)?.body.get_strings("enabled_clients").unwrap_or_default();
-    ids.sort();
-    ids.dedup();
-    let items: Vec<Item> = ids
-        .into_iter()
-        .map(|id| {
-            let mut one = Builder::new();
-            one.string("client_id", &id);
-            Item { json: one.finish(), id }
-        })
-        .collect();
-    Ok(part.answer("clients", &items))
 }
 
 #[cfg(test)]
