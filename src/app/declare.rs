@@ -162,75 +162,12 @@ async fn declare_client(
 
 /// The command that makes a client for machines.
 pub fn machine_client(id: &str, name: &str, secret: &str) -> Command {
-    let mut settings = Builder::new();
-    settings
-        .string("name", name)
-        .string("app_type", "non_interactive")
-        .flag("oidc_conformant", Some(true))
-        .string("token_endpoint_auth_method", "client_secret_post")
-        .raw(
-            "grant_types",
-            &json::array_of([
-                "client_credentials",
-                "password",
-                "http://auth0.com/oauth/grant-type/password-realm",
-                "refresh_token",
-            ]),
-        );
-    Command::CreateClient(Box::new(NewClient {
-        id: id.to_owned(),
-        secret: secret.to_owned(),
-        settings: settings.object(),
-        client_metadata: None,
-        is_global: false,
-    }))
+    Command::CreateClient(Box::new(NewClient::machine(id, name, secret)))
 }
-
-/// What the scopes of an administrator are about: everything this server serves. Naming
-/// Auth0's other two hundred would make tokens too long for a proxy's header limit.
-const SERVED: &[&str] = &[
-    "users",
-    "users_app_metadata",
-    "user_idp_tokens",
-    "user_tickets",
-    "user_custom_blocks",
-    "current_user",
-    "current_user_metadata",
-    "current_user_identities",
-    "clients",
-    "client_keys",
-    "client_credentials",
-    "client_summary",
-    "client_grants",
-    "connections",
-    "connections_options",
-    "resource_servers",
-    "tenant_settings",
-    "refresh_tokens",
-    "grants",
-    "logs",
-    "logs_users",
-    "stats",
-    "roles",
-    "role_members",
-    "organizations",
-    "organization_members",
-    "event_streams",
-    "custom_domains",
-    "branding",
-    "email_provider",
-    "email_templates",
-];
 
 /// Every scope an administrator of this tenant has: only the default tenant's may operate the server.
 pub fn all_scopes(tenant: &TenantHandle) -> Vec<String> {
-    let is_default = tenant.id() == DEFAULT_TENANT;
-    let is_theirs = |scope: Scope| match scope {
-        Scope::IAM => true,
-        Scope::DOSSIER_OPERATOR => is_default,
-        other => other.name().split_once(':').is_some_and(|(_, about)| SERVED.contains(&about)),
-    };
-    Scope::all().filter(|scope| is_theirs(*scope)).map(|scope| scope.name().to_owned()).collect()
+    Scope::served(tenant.id() == DEFAULT_TENANT).map(|scope| scope.name().to_owned()).collect()
 }
 
 /// Gives a client these scopes for the management API of its tenant, and no others.

@@ -12,9 +12,6 @@ pub(super) fn alone(path: &str, value: &Value) -> Result<(), String> {
         ("server.public_url", Value::Text(url)) if !url.is_empty() && !is_url(url) => {
             Err("wanted a URL such as \"https://profiles.example.com\", without query".to_owned())
         }
-        ("auth.rsa_bits", Value::Number(bits)) if ![2048, 3072, 4096].contains(bits) => {
-            Err(format!("{bits} is no size of a key, allowed: 2048, 3072, 4096"))
-        }
         ("claims.prefix", Value::Text(prefix)) if prefix.is_empty() => {
             Err("an empty prefix would let metadata take the names of other claims".to_owned())
         }

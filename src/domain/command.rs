@@ -1,7 +1,7 @@
 //! What is asked of a tenant. Endpoints of every dialect end in one of these.
 
 use super::entries::Entry;
-use super::json::Object;
+use super::json::{self, Builder, Object};
 use super::password::PasswordHash;
 use super::resource::{Resource, ResourceKind};
 use super::user::{Profile, UserId};
@@ -147,6 +147,34 @@ pub struct NewClient {
     pub client_metadata: Option<Object>,
     /// Whether it is the tenant's global client.
     pub is_global: bool,
+}
+
+impl NewClient {
+    /// A client for machines, which may also sign users in by password.
+    pub fn machine(id: &str, name: &str, secret: &str) -> Self {
+        let mut settings = Builder::new();
+        settings
+            .string("name", name)
+            .string("app_type", "non_interactive")
+            .flag("oidc_conformant", Some(true))
+            .string("token_endpoint_auth_method", "client_secret_post")
+            .raw(
+                "grant_types",
+                &json::array_of([
+                    "client_credentials",
+                    "password",
+                    "http://auth0.com/oauth/grant-type/password-realm",
+                    "refresh_token",
+                ]),
+            );
+        Self {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+            settings: settings.object(),
+            client_metadata: None,
+            is_global: false,
+        }
+    }
 }
 
 /// Changes to a client. What is not named stays.

@@ -17,6 +17,8 @@ pub enum Bag {
     App,
     /// `client_metadata` of an application.
     Client,
+    /// `metadata` of a connection; the rules are those of `client_metadata`.
+    Connection,
 }
 
 impl fmt::Display for Bag {
@@ -25,6 +27,7 @@ impl fmt::Display for Bag {
             Self::User => "user_metadata",
             Self::App => "app_metadata",
             Self::Client => "client_metadata",
+            Self::Connection => "metadata",
         })
     }
 }
@@ -67,7 +70,9 @@ pub fn patched(bag: Bag, before: Option<&Object>, patch: &Object) -> Option<Obje
     };
     let stays = match bag {
         Bag::App => !merged.is_empty(),
-        Bag::User | Bag::Client => !merged.is_empty() || before.is_some() || patch.is_empty(),
+        Bag::User | Bag::Client | Bag::Connection => {
+            !merged.is_empty() || before.is_some() || patch.is_empty()
+        }
     };
     stays.then_some(merged)
 }
@@ -78,7 +83,7 @@ pub fn patched(bag: Bag, before: Option<&Object>, patch: &Object) -> Option<Obje
 /// The rule it breaks, naming the key.
 pub fn permitted(bag: Bag, patch: &Object, rules: &Rules) -> Result<(), Rejection> {
     match bag {
-        Bag::Client => client_values(patch, rules),
+        Bag::Client | Bag::Connection => client_values(bag, patch, rules),
         Bag::User | Bag::App => {
             if bag == Bag::App
                 && let Some(key) = patch.keys().find(|key| RESERVED.contains(&key.as_ref()))
@@ -105,7 +110,7 @@ pub fn fits(bag: Bag, merged: &Object, rules: &Rules) -> Result<(), Rejection> {
     let limit_bytes = match bag {
         Bag::User => rules.user_metadata_bytes,
         Bag::App => rules.app_metadata_bytes,
-        Bag::Client => {
+        Bag::Client | Bag::Connection => {
             let found = merged.len();
             return if found > rules.client_metadata_keys {
                 Err(Rejection::TooManyKeys { bag, found, limit: rules.client_metadata_keys })
@@ -143,8 +148,7 @@ fn is_client_key_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || ":,-+=_*?\"/\\()<>@\t ".contains(c)
 }
 
-fn client_values(patch: &Object, rules: &Rules) -> Result<(), Rejection> {
-    let bag = Bag::Client;
+fn client_values(bag: Bag, patch: &Object, rules: &Rules) -> Result<(), Rejection> {
     let limit = rules.client_metadata_chars;
     for (key, value) in patch.members() {
         let key = json::unquote(key).into_owned();

@@ -6,6 +6,7 @@
 //! tenant's own may define any) stays in the text and opens nothing here.
 
 mod names;
+mod served;
 
 use std::collections::HashMap;
 use std::fmt;

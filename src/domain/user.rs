@@ -180,7 +180,7 @@ impl User {
         let object = match bag {
             Bag::User => self.user_metadata.as_ref(),
             Bag::App => self.app_metadata.as_ref(),
-            Bag::Client => None,
+            Bag::Client | Bag::Connection => None,
         };
         object?.get(key)?;
         Some(self.keys.get(&path_of(bag, key)).unwrap_or(self.made_at))

@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 use super::query::Query;
-use super::route::{Params, Route};
+use super::route::{Dialect, Params, Route};
 use super::schema;
 use super::services::{Services, token_tenant};
 use super::tokens::{Expect, Verified};
@@ -103,6 +103,11 @@ impl Call {
         self.request.headers()
     }
 
+    /// The path of the request as it was sent.
+    pub fn path(&self) -> &str {
+        self.request.uri().path()
+    }
+
     /// The text of a header, if it is there and is text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers().get(name).and_then(|value| value.to_str().ok())
@@ -182,7 +187,7 @@ impl Call {
     /// # Errors
     /// 400, 401 or 403 as CONTRACT.md §6.2 and §6.3 say.
     pub fn authenticate(&mut self, scopes: &'static [Scope]) -> Result<(), Problem> {
-        let verified = self.verified(self.bearer()?)?;
+        let verified = self.verified(self.token()?)?;
         self.caller = Caller {
             subject: verified.claims.sub.clone(),
             client_id: verified.claims.client_id().unwrap_or_default().to_owned(),
@@ -193,6 +198,19 @@ impl Call {
             return Err(crate::domain::permit::Forbidden::Scope { expected: scopes }.into());
         }
         Ok(())
+    }
+
+    /// The token of the request: the bearer, or, for v1 without one, `?access_token=` (CONTRACT.md §9).
+    ///
+    /// # Errors
+    /// As [`Self::bearer`].
+    pub fn token(&self) -> Result<&str, Problem> {
+        let is_v1 = self.route.dialect == Dialect::V1;
+        let from_query = self
+            .query
+            .get("access_token")
+            .filter(|_| is_v1 && !self.headers().contains_key(header::AUTHORIZATION));
+        from_query.map_or_else(|| self.bearer(), Ok)
     }
 
     /// The bearer token of the request, from the one `Authorization` header there may be.

@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::random;
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
-use super::{health, oauth, operate, v2};
+use super::{health, kv, oauth, operate, own, v1, v2};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
@@ -14,7 +14,23 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Every route there is, hot dialects first.
-pub static TABLES: &[&[Route]] = &[v2::ROUTES, oauth::ROUTES, health::ROUTES, operate::ROUTES];
+pub static TABLES: &[&[Route]] = &[
+    v2::ROUTES,
+    v2::connections::ROUTES,
+    v2::grants::ROUTES,
+    v2::identities::ROUTES,
+    v2::resource_servers::ROUTES,
+    v2::settings::ROUTES,
+    v2::subresources::ROUTES,
+    oauth::ROUTES,
+    kv::ROUTES,
+    v1::ROUTES,
+    v1::clients::ROUTES,
+    own::ROUTES,
+    own::tenants::ROUTES,
+    health::ROUTES,
+    operate::ROUTES,
+];
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

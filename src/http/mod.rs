@@ -4,11 +4,14 @@
 //! routes ([`route`]), asks who is calling ([`call`]) and hands over to a dialect.
 //! Handlers turn bytes into a command and a change into bytes; rules live below.
 
+pub mod answer;
 pub mod call;
 pub mod dispatch;
 pub mod health;
+pub mod kv;
 pub mod oauth;
 pub mod operate;
+pub mod own;
 pub mod problem;
 pub mod query;
 pub mod random;
@@ -16,6 +19,7 @@ pub mod route;
 pub mod schema;
 pub mod services;
 pub mod tokens;
+pub mod v1;
 pub mod v2;
 
 /// The content type of management answers.

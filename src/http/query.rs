@@ -34,6 +34,12 @@ impl Query {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a parameter that may be repeated or hold a comma list.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let values = self.0.iter().filter(move |(own, _)| own == name);
+        values.flat_map(|(_, value)| value.split(',')).filter(|value| !value.is_empty())
+    }
+
     /// All parameters.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -44,11 +50,21 @@ impl Query {
     /// # Errors
     /// 400 naming them.
     pub fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        self.only_repeating(known, &[])
+    }
+
+    /// As [`Self::only`], but the parameters in `repeatable` may be there more than once.
+    ///
+    /// # Errors
+    /// 400 naming what is unknown or doubled.
+    pub fn only_repeating(&self, known: &[&str], repeatable: &[&str]) -> Result<(), Problem> {
         let unknown: Vec<&str> = self
             .0
             .iter()
             .map(|(name, _)| name.as_str())
-            .filter(|name| !known.contains(name) && !OWN_PARAMETERS.contains(name))
+            .filter(|name| {
+                ![known, repeatable, &OWN_PARAMETERS].iter().any(|names| names.contains(name))
+            })
             .collect();
         if !unknown.is_empty() {
             let names = unknown.join(",");
@@ -59,7 +75,9 @@ impl Query {
             )));
         }
         for (at, (name, _)) in self.0.iter().enumerate() {
-            if self.0.iter().take(at).any(|(earlier, _)| earlier == name) {
+            if !repeatable.contains(&name.as_str())
+                && self.0.iter().take(at).any(|(earlier, _)| earlier == name)
+            {
                 return Err(Problem::query(schema::query_message(
                     "Expected type string but found type array",
                     name,
@@ -144,6 +162,14 @@ mod tests {
         let message = query("a=1&b=2").only(&["a"]).unwrap_err().message;
         assert_eq!(message, "Query validation error: 'Additional properties not allowed: b'.");
         assert!(query("a=1&a=2").only(&["a"]).is_err());
+    }
+
+    #[test]
+    fn some_parameters_may_be_repeated() {
+        let query = query("s=a,b&s=c&n=1");
+        assert!(query.only_repeating(&["n"], &["s"]).is_ok());
+        assert!(query.only(&["n", "s"]).is_err());
+        assert_eq!(query.all("s").collect::<Vec<_>>(), ["a", "b", "c"]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Format {
     Plain,
     /// `con_` and 16 letters or digits.
     ConnectionId,
+    /// Letters and digits, with single hyphens between them.
+    ConnectionName,
 }
 
 /// What a property may be.
@@ -220,7 +222,11 @@ pub fn text_fault(text: &str, min: usize, max: usize, format: Option<Format>) ->
         }
         Format::Plain if text.contains(['<', '>']) => pattern("^[^<>]+$"),
         Format::ConnectionId if !is_connection_id(text) => pattern("^con_[A-Za-z0-9]{16}$"),
-        Format::Email
+        Format::ConnectionName if !is_connection_name(text) => {
+            pattern("^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$")
+        }
+        Format::ConnectionName
+        | Format::Email
         | Format::Uri
         | Format::Phone
         | Format::Solid
@@ -270,6 +276,11 @@ fn is_phone(text: &str) -> bool {
 fn is_connection_id(text: &str) -> bool {
     text.strip_prefix("con_")
         .is_some_and(|id| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+fn is_connection_name(text: &str) -> bool {
+    text.split('-')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// The sentence of a payload error; an empty `path` means the whole body.
@@ -346,6 +357,16 @@ mod tests {
             r#"{"email":"a@b.co","list":["a",1]}"#,
             "Payload validation error: 'Expected type string but found type integer' on property list[1].",
         );
+    }
+
+    #[test]
+    fn a_connection_name_has_single_inner_hyphens() {
+        for good in ["a", "Username-Password-Authentication", "0-1"] {
+            assert!(is_connection_name(good), "{good}");
+        }
+        for bad in ["", "-a", "a-", "a--b", "a b", "a_b", "ä", "a|b"] {
+            assert!(!is_connection_name(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -38,9 +38,6 @@ fn number(setting: &'static Setting) -> BoxedStrategy<Value> {
     let zero = if setting.zero.is_empty() { setting.min } else { "0" };
     let zero = setting.parse(zero).unwrap_or_else(|_| setting.parse(setting.min).unwrap());
     let range = match [setting.min, setting.max].map(|bound| setting.parse(bound).unwrap()) {
-        _ if setting.path == "auth.rsa_bits" => {
-            select(vec![2048, 3072, 4096]).prop_map(Value::Number).boxed()
-        }
         [Value::Duration(min), Value::Duration(max)] => {
             let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap();
             let range = millis(min)..=millis(max);

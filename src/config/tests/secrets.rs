@@ -86,7 +86,7 @@ fn the_value_of_an_unknown_argument_is_not_shown() {
         "\
 --set tenant.client.client_secret=...  tenants are declared in the file
 --set auth.secret=...  unknown key `secret` in [auth], expected one of `token_ttl`, `max_token_ttl`, `user_token_ttl`, \
-`leeway`, `token_cache`, `login_link_ttl`, `session_ttl`, `password_hash_threads`, `rsa_bits`
+`leeway`, `token_cache`, `login_link_ttl`, `session_ttl`, `password_hash_threads`
 --set  wanted section.key=value, found no =
 3 problems in the configuration"
     );

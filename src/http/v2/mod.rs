@@ -1,20 +1,25 @@
 //! Management API v2, as Auth0 speaks it (CONTRACT.md §2–§7).
 
 pub mod clients;
+pub mod connections;
 pub mod fields;
+pub mod grants;
+pub mod identities;
+mod list;
+pub mod resource_servers;
+pub mod settings;
+pub mod subresources;
 pub mod users;
-mod wire;
+pub(in crate::http) mod wire;
 
 use super::call::Call;
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
 use crate::domain::permit::READ_USER;
 use crate::domain::scope::Scope;
-use crate::domain::time::Version;
-use actix_web::http::header::{self, HeaderName};
-use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpResponse, HttpResponseBuilder};
-use bytes::Bytes;
+use actix_web::http::Method;
+
+pub use super::answer::{answer_at, json, no_content, show};
 
 const fn route(
     method: &'static str,
@@ -166,62 +171,48 @@ const FOREIGN: &[&str] = &[
     "tickets",
     "token-exchange-profiles",
     "user-attribute-profiles",
-    "user-blocks",
+    "user-grants",
     "verifiable-credentials",
-    "users",
-    "clients",
-    "jobs",
-    "connections",
+];
+
+/// Collections that Dossier serves, though not everything Auth0 has below them.
+const SERVED: &[&str] = &[
     "client-grants",
+    "clients",
+    "connections",
+    "jobs",
     "resource-servers",
     "tenants",
-    "user-grants",
+    "user-blocks",
+    "users",
 ];
 
 /// The scope a management route would want that Auth0 has and Dossier does not serve.
+///
+/// Below a member of a collection that is served, the scope is named after what hangs
+/// there (`/connections/{id}/scim-configuration` → `read:scim_configuration`), since
+/// the caller may well hold the scope of the collection.
 pub fn unimplemented_scope(method: &Method, path: &str) -> Option<String> {
     let mut segments = path.strip_prefix("/api/v2/")?.split('/');
-    let collection = segments.next().filter(|name| FOREIGN.contains(name))?;
-    let served = ["users", "clients"];
-    if served.contains(&collection) && segments.nth(1).is_none() {
+    let collection = segments.next()?;
+    let name = if FOREIGN.contains(&collection) {
+        collection
+    } else if SERVED.contains(&collection) {
+        segments.nth(1).filter(|name| !name.is_empty())?
+    } else {
         return None;
-    }
+    };
     let verb = match *method {
         Method::POST => "create",
         Method::PATCH | Method::PUT => "update",
         Method::DELETE => "delete",
         _ => "read",
     };
-    Some(format!("{verb}:{}", collection.replace('-', "_")))
-}
-
-static DOSSIER_VERSION: HeaderName = HeaderName::from_static("dossier-version");
-
-/// Begins an answer about something last changed at `version`.
-pub fn answer_at(status: StatusCode, version: Version) -> HttpResponseBuilder {
-    let mut response = HttpResponse::build(status);
-    response
-        .insert_header((header::CONTENT_TYPE, super::JSON))
-        .insert_header((header::ETAG, format!("\"{version}\"")))
-        .insert_header((DOSSIER_VERSION.clone(), version.to_string()))
-        .insert_header((header::CACHE_CONTROL, "no-cache"));
-    response
-}
-
-/// An answer that is JSON text.
-pub fn json(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((header::CONTENT_TYPE, super::JSON))
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(body.into())
-}
-
-/// The empty answer of a deletion; it says its content type all the same (CONTRACT.md §2.5).
-pub fn no_content(version: Version) -> HttpResponse {
-    HttpResponse::NoContent()
-        .insert_header((header::CONTENT_TYPE, super::JSON))
-        .insert_header((DOSSIER_VERSION.clone(), version.to_string()))
-        .finish()
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    Some(format!(
+        "{verb}:{}",
+        if is_plain { name.replace('-', "_") } else { collection.replace('-', "_") }
+    ))
 }
 
 /// The pages of an offset list.
@@ -251,5 +242,37 @@ impl Page {
         )?;
         let with_totals = call.query.flag("include_totals")?.unwrap_or(false);
         Ok(Self { start: page.unwrap_or(0).saturating_mul(limit), limit, with_totals })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(method: &Method, path: &str, scope: Option<&str>) {
+        assert_eq!(unimplemented_scope(method, path).as_deref(), scope, "{method} {path}");
+    }
+
+    #[test]
+    fn what_is_auth0s_and_not_ours_asks_for_a_scope_nobody_has() {
+        check(&Method::GET, "/api/v2/rules", Some("read:rules"));
+        check(&Method::PATCH, "/api/v2/attack-protection/x", Some("update:attack_protection"));
+        check(&Method::POST, "/api/v2/users/a%7C1/roles", Some("create:roles"));
+        check(
+            &Method::GET,
+            "/api/v2/connections/con_1/scim-configuration",
+            Some("read:scim_configuration"),
+        );
+        check(&Method::DELETE, "/api/v2/users/a/b%0d", Some("delete:users"));
+    }
+
+    #[test]
+    fn what_nobody_has_is_not_found() {
+        check(&Method::PUT, "/api/v2/users/a", None);
+        check(&Method::GET, "/api/v2/connections/", None);
+        check(&Method::GET, "/api/v2/tenants/other", None);
+        check(&Method::GET, "/api/v2/nonsense", None);
+        check(&Method::GET, "/elsewhere", None);
     }
 }

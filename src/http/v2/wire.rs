@@ -161,13 +161,13 @@ const PATCH_ALTERNATIVES: [&str; 18] = [
 
 /// A new user as its body says, the password still plain.
 #[derive(Debug)]
-pub(super) struct UserBody {
-    pub(super) user: NewUser,
-    pub(super) password: Option<String>,
+pub(in crate::http) struct UserBody {
+    pub(in crate::http) user: NewUser,
+    pub(in crate::http) password: Option<String>,
 }
 
 /// Reads the body of `POST /users`; `account` is the id for who sends none.
-pub(super) fn new_user(
+pub(in crate::http) fn new_user(
     body: &Object,
     compat: Compat,
     account: String,
@@ -211,7 +211,7 @@ pub(super) fn new_user(
 }
 
 /// A password Auth0's databases take: at most 72 bytes; "too weak" is the one rule checked (CONTRACT.md §2.2).
-pub(super) fn check_password(password: &str) -> Result<(), Problem> {
+pub(in crate::http) fn check_password(password: &str) -> Result<(), Problem> {
     if password.len() > crate::domain::password::MAX_PASSWORD_BYTES {
         let detail = format!("String is too long ({} bytes), maximum 72", password.len());
         return Err(Problem::body(schema::message(&detail, "password", "")));

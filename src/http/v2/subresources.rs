@@ -1,0 +1,164 @@
+//! What hangs on a user at Auth0 and is always empty here (CONTRACT.md §2.7).
+//!
+//! SDKs and Terraform read these while they manage users. Dossier has no roles,
+//! permissions, organizations, second factors or blocks after failed sign-ins, so an
+//! empty answer is the truth; changing them is answered as what is not implemented.
+
+use super::{Page, json, no_content, route};
+use crate::domain::decide::LoginKey;
+use crate::domain::scope::Scope;
+use crate::http::call::Call;
+use crate::http::problem::Problem;
+use crate::http::route::Route;
+use crate::http::schema;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+/// The routes of these answers.
+pub static ROUTES: &[Route] = &[
+    route(
+        "GET",
+        "/api/v2/users/{id}/roles",
+        &[Scope::READ_USERS, Scope::READ_ROLES, Scope::READ_ROLE_MEMBERS],
+        "List a user's roles: none",
+        |call| Box::pin(async move { empty(&call, "roles") }),
+    ),
+    route(
+        "GET",
+        "/api/v2/users/{id}/permissions",
+        &[Scope::READ_USERS],
+        "List a user's permissions: none",
+        |call| Box::pin(async move { empty(&call, "permissions") }),
+    ),
+    route(
+        "GET",
+        "/api/v2/users/{id}/organizations",
+        &[Scope::READ_USERS, Scope::READ_ORGANIZATIONS],
+        "List a user's organizations: none",
+        |call| Box::pin(async move { empty(&call, "organizations") }),
+    ),
+    route(
+        "GET",
+        "/api/v2/users/{id}/logs",
+        &[Scope::READ_LOGS, Scope::READ_LOGS_USERS],
+        "List a user's log events: none",
+        |call| Box::pin(async move { empty(&call, "logs") }),
+    ),
+    route(
+        "GET",
+        "/api/v2/users/{id}/enrollments",
+        &[Scope::READ_USERS],
+        "List a user's second factors: none",
+        |call| {
+            Box::pin(async move {
+                known(&call)?;
+                Ok(json(StatusCode::OK, "[]"))
+            })
+        },
+    ),
+    route(
+        "GET",
+        "/api/v2/user-blocks/{id}",
+        &[Scope::READ_USERS],
+        "List a user's blocks: none",
+        |call| {
+            Box::pin(async move {
+                known(&call)?;
+                Ok(json(StatusCode::OK, NO_BLOCKS))
+            })
+        },
+    ),
+    route(
+        "DELETE",
+        "/api/v2/user-blocks/{id}",
+        &[Scope::UPDATE_USERS],
+        "Remove a user's blocks",
+        |call| {
+            Box::pin(async move {
+                known(&call)?;
+                Ok(no_content(call.tenant.published().version()))
+            })
+        },
+    ),
+    route(
+        "GET",
+        "/api/v2/user-blocks",
+        &[Scope::READ_USERS],
+        "List the blocks of an identifier: none",
+        |call| {
+            Box::pin(async move {
+                identified(&call).await?;
+                Ok(json(StatusCode::OK, NO_BLOCKS))
+            })
+        },
+    ),
+    route(
+        "DELETE",
+        "/api/v2/user-blocks",
+        &[Scope::UPDATE_USERS],
+        "Remove the blocks of an identifier",
+        |call| {
+            Box::pin(async move {
+                identified(&call).await?;
+                Ok(no_content(call.tenant.published().version()))
+            })
+        },
+    ),
+];
+
+const NO_BLOCKS: &str = "{\"blocked_for\":[]}";
+
+fn known(call: &Call) -> Result<(), Problem> {
+    call.tenant.published().user(call.params.get("id")).map(|_| ()).ok_or_else(Problem::no_user)
+}
+
+/// An empty list, in the shape its parameters ask for.
+fn empty(call: &Call, name: &str) -> Result<HttpResponse, Problem> {
+    known(call)?;
+    call.query.only(&["page", "per_page", "include_totals", "from", "take", "sort"])?;
+    let page = Page::of(call, "Number of results per page")?;
+    let is_cursor = ["from", "take"].iter().any(|key| call.query.get(key).is_some());
+    Ok(json(StatusCode::OK, empty_body(name, page, is_cursor)))
+}
+
+fn empty_body(name: &str, page: Page, is_cursor: bool) -> String {
+    if is_cursor {
+        return format!("{{\"{name}\":[]}}");
+    }
+    if !page.with_totals {
+        return "[]".to_owned();
+    }
+    let Page { start, limit, .. } = page;
+    format!("{{\"{name}\":[],\"start\":{start},\"limit\":{limit},\"total\":0}}")
+}
+
+/// The user whose e-mail address, login name or phone number the parameter gives.
+async fn identified(call: &Call) -> Result<(), Problem> {
+    call.query.only(&["identifier", "consider_brute_force_enablement"])?;
+    let identifier =
+        call.query.get("identifier").filter(|text| !text.is_empty()).ok_or_else(|| {
+            Problem::query(schema::query_message("Missing required property: identifier", "", ""))
+        })?;
+    for key in LoginKey::ALL {
+        if !call.tenant.users_with(key, identifier).await?.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(Problem::no_user())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_has_the_shape_that_was_asked_for() {
+        let page = |with_totals| Page { start: 0, limit: 100, with_totals };
+        assert_eq!(
+            empty_body("roles", page(true), false),
+            r#"{"roles":[],"start":0,"limit":100,"total":0}"#
+        );
+        assert_eq!(empty_body("roles", page(false), false), "[]");
+        assert_eq!(empty_body("organizations", page(true), true), r#"{"organizations":[]}"#);
+    }
+}
