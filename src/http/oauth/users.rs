@@ -60,7 +60,21 @@ pub(super) fn tokens(call: &Call, session: &Session<'_>) -> Tokens {
         let claims = claims::id(Frame { lifetime, ..frame }, session.user, session.scope);
         signed(call, session.user, &claims)
     });
-    Tokens { access: signed(call, session.user, &access), id, lifetime }
+    let access = signed(call, session.user, &access);
+    let left_out = access.left_out.max(id.as_ref().map_or(0, |id| id.left_out));
+    if left_out > 0 {
+        log::warn!(
+            tenant = call.tenant.id(), request_id = call.request_id, left_out;
+            "metadata entries did not fit into a token"
+        );
+    }
+    Tokens { access: access.text, id: id.map(|id| id.text), lifetime }
+}
+
+/// A token, and how many entries of its user are not in it.
+struct Signed {
+    text: String,
+    left_out: usize,
 }
 
 fn id_token_lifetime(settings: &Object) -> i64 {
@@ -73,25 +87,18 @@ fn id_token_lifetime(settings: &Object) -> i64 {
 
 /// Signs claims with the user's entries among them. A token that would be too long to be
 /// of use goes without.
-fn signed(call: &Call, user: &Document, claims: &Map<String, Value>) -> String {
+fn signed(call: &Call, user: &Document, claims: &Map<String, Value>) -> Signed {
     let settings = call.services.settings_of(&call.tenant).claims;
     let (keys, tenant) = (call.services.keys(), token_tenant(&call.tenant));
     let mut with_entries = claims.clone();
-    let mut left_out =
+    let left_out =
         claims::add_entries(&mut with_entries, user, &settings.prefix, settings.max_bytes);
     let added = with_entries.len() - claims.len();
-    let mut token = keys.sign(tenant, &with_entries);
-    if token.len() > MAX_TOKEN_BYTES && added > 0 {
-        left_out += added;
-        token = keys.sign(tenant, claims);
+    let text = keys.sign(tenant, &with_entries);
+    if text.len() > MAX_TOKEN_BYTES && added > 0 {
+        return Signed { text: keys.sign(tenant, claims), left_out: left_out + added };
     }
-    if left_out > 0 {
-        log::warn!(
-            tenant = call.tenant.id(), request_id = call.request_id, left_out, limit_bytes = settings.max_bytes;
-            "metadata entries did not fit into a token"
-        );
-    }
-    token
+    Signed { text, left_out }
 }
 
 /// The user as the one who asks: changes of a sign-in are theirs.
