@@ -173,7 +173,7 @@ fn log_access(
     if is_wanted {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         log::info!(
-            method:% = request.method(), path:? = request.uri().path(), status = status.as_u16(), micros, request_id;
+            method:% = request.method(), path = request.uri().path(), status = status.as_u16(), micros, request_id;
             "request"
         );
     }
