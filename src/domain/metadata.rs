@@ -90,14 +90,10 @@ pub fn permitted(bag: Bag, patch: &Object, rules: &Rules) -> Result<(), Rejectio
             {
                 return Err(Rejection::ReservedKey { bag, key: key.into_owned() });
             }
-            if rules.strict_keys {
-                let mut bad = Vec::new();
-                find_bad_keys(patch.as_json(), &mut bad);
-                if !bad.is_empty() {
-                    return Err(Rejection::BadKeys { bag, keys: bad });
-                }
-            }
-            Ok(())
+            let forbidden: &[char] = if rules.strict_keys { &['.', '$', '\0'] } else { &['\0'] };
+            let mut bad = Vec::new();
+            find_bad_keys(patch.as_json(), forbidden, &mut bad);
+            if bad.is_empty() { Ok(()) } else { Err(Rejection::BadKeys { bag, keys: bad }) }
         }
     }
 }
@@ -126,19 +122,22 @@ pub fn fits(bag: Bag, merged: &Object, rules: &Rules) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Collects keys with `.` or `$` at any depth, in the order they stand.
-fn find_bad_keys(raw: &str, bad: &mut Vec<String>) {
+/// Collects keys with a forbidden character at any depth, in the order they stand. NUL is
+/// always one: other programs end a text there, and would see another key.
+fn find_bad_keys(raw: &str, forbidden: &[char], bad: &mut Vec<String>) {
     match Kind::of(raw) {
         Kind::Object => {
             for (key, value) in Members::of(raw) {
                 let key = json::unquote(key);
-                if key.contains(['.', '$']) {
+                if key.contains(forbidden) {
                     bad.push(key.into_owned());
                 }
-                find_bad_keys(value, bad);
+                find_bad_keys(value, forbidden, bad);
             }
         }
-        Kind::Array => Elements::of(raw).for_each(|element| find_bad_keys(element, bad)),
+        Kind::Array => {
+            Elements::of(raw).for_each(|element| find_bad_keys(element, forbidden, bad));
+        }
         Kind::Null | Kind::Boolean | Kind::Integer | Kind::Number | Kind::String => {}
     }
 }
@@ -228,6 +227,12 @@ mod tests {
         );
         let relaxed = Rules { strict_keys: false, ..Rules::default() };
         assert_eq!(permitted(Bag::User, &patch, &relaxed), Ok(()));
+        let nul = object(r#"{"ok":{"a\u0000b":1}}"#);
+        let keys = vec!["a\0b".to_owned()];
+        assert_eq!(
+            permitted(Bag::App, &nul, &relaxed),
+            Err(Rejection::BadKeys { bag: Bag::App, keys })
+        );
     }
 
     #[test]

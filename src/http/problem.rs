@@ -351,11 +351,19 @@ impl From<Rejection> for Problem {
                 "The following user attributes cannot be updated: {}. The specified connection belongs to a secondary identity.",
                 attributes.join(", ")
             )),
-            Rejection::BadKeys { bag, keys } => invalid(
-                &format!("Invalid property name keys: {}", keys.join(",")),
-                &bag.to_string(),
-                "must not contain '.' or '$'",
-            ),
+            Rejection::BadKeys { bag, keys } => {
+                let hint = if keys.iter().any(|key| key.contains('\0')) {
+                    "'.', '$' or NUL"
+                } else {
+                    "'.' or '$'"
+                };
+                let keys = keys.join(",");
+                invalid(
+                    &format!("Invalid property name keys: {keys} (must not contain {hint})"),
+                    &bag.to_string(),
+                    "",
+                )
+            }
             Rejection::ReservedKey { bag, key } => invalid("Data matches schema from 'not'", &format!("{bag}.{key}"), ""),
             Rejection::MetadataTooLarge { bag, actual_bytes, limit_bytes } => invalid(
                 &format!("Object is too large ({actual_bytes} bytes), maximum {limit_bytes}"),

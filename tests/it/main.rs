@@ -6,6 +6,9 @@
     reason = "a test that meets what it did not expect ends there"
 )]
 
+mod bad_input;
+mod concurrency;
+mod floors;
 mod harness;
 mod lifecycle;
 mod wire;

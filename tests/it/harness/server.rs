@@ -77,18 +77,15 @@ impl Server {
         setup: Setup,
     ) -> Result<Self, (ExitStatus, String, TempDir)> {
         match spawn(folder.path(), &setup) {
-            Ok((child, ready)) => {
-                let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
-                Ok(Self {
-                    url: text("url"),
-                    https: text("https"),
-                    ca: PathBuf::from(text("ca")),
-                    folder,
-                    setup,
-                    child,
-                    admin_token: OnceLock::new(),
-                })
-            }
+            Ok((child, ready)) => Ok(Self {
+                url: text(&ready, "url"),
+                https: text(&ready, "https"),
+                ca: PathBuf::from(text(&ready, "ca")),
+                folder,
+                setup,
+                child,
+                admin_token: OnceLock::new(),
+            }),
             Err(status) => {
                 let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
                 Err((status, log, folder))
@@ -131,8 +128,8 @@ impl Server {
         let (child, ready) = spawn(self.folder.path(), &self.setup)
             .unwrap_or_else(|status| panic!("the restart ended with {status}:\n{}", self.log()));
         self.child = child;
-        self.url = ready["url"].as_str().unwrap().to_owned();
-        self.https = ready["https"].as_str().unwrap_or_default().to_owned();
+        self.url = text(&ready, "url");
+        self.https = text(&ready, "https");
         self.admin_token = OnceLock::new();
     }
 
@@ -212,6 +209,10 @@ impl Drop for Server {
             show(&self.log());
         }
     }
+}
+
+fn text(ready: &Value, key: &str) -> String {
+    ready[key].as_str().unwrap_or_default().to_owned()
 }
 
 #[expect(clippy::print_stderr, reason = "the log of a failed test belongs beside its message")]

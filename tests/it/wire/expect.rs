@@ -105,7 +105,6 @@ fn compare(
     };
     match (found, wanted) {
         (None, Value::String(matcher)) if matcher == "<absent>" => Ok(()),
-        (None, _) => differs(),
         (Some(found), Value::String(text)) => {
             if is_match(found, text, names) {
                 Ok(())
@@ -122,7 +121,7 @@ fn compare(
             })
         }
         (Some(found), wanted) if found == wanted => Ok(()),
-        (Some(_), _) => differs(),
+        (None | Some(_), _) => differs(),
     }
 }
 

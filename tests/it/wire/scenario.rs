@@ -81,9 +81,13 @@ pub(super) fn run(file: &Path) -> Result<(), String> {
     let text = fs::read_to_string(file).unwrap();
     let scenario: Scenario =
         serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
-    let setup = match scenario.config.is_empty() {
-        true => Setup::default(),
-        false => Setup::default().config(&scenario.config.join("\n")),
+    let setup = if scenario.config.is_empty() {
+        Setup::default()
+    } else {
+        Setup::default().config(&scenario.config.join(
+            "
+",
+        ))
     };
     let server = setup.start();
     let (client_id, client_secret) = server.admin_client();
@@ -177,10 +181,9 @@ fn saved(response: &Response, place: &str) -> Option<String> {
     if let Some(name) = place.strip_prefix("header:") {
         return response.header(name).map(str::to_owned);
     }
-    match response.json().pointer(place)? {
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
+    let body = response.json();
+    let value = body.pointer(place)?;
+    Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// The text with every `{{name}}` filled in.
