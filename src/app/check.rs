@@ -130,26 +130,23 @@ fn sound_manifest(dir: &DataDir, findings: &mut Findings) -> Result<Manifest, Ap
         if !name.ends_with(snapshot::ENDING) {
             continue;
         }
-        match snapshot::verify(&path) {
-            Ok(found) => {
-                let header = found.header;
-                let entry = Entry {
-                    file: name,
-                    version: header.version,
-                    lsn: header.lsn,
-                    created: header.created,
-                    users: found.users,
-                    bytes: found.bytes,
-                };
-                (sound, _) = sound.with_snapshot(header.uid, entry);
-            }
-            Err(_) => {
-                let broken = path.with_extension("snap.broken");
-                std::fs::rename(&path, &broken).map_err(failed(path))?;
-                findings
-                    .repairs
-                    .push(format!("snapshots/{name} is damaged and was renamed to {name}.broken"));
-            }
+        if let Ok(found) = snapshot::verify(&path) {
+            let header = found.header;
+            let entry = Entry {
+                file: name,
+                version: header.version,
+                lsn: header.lsn,
+                created: header.created,
+                users: found.users,
+                bytes: found.bytes,
+            };
+            (sound, _) = sound.with_snapshot(header.uid, entry);
+        } else {
+            let broken = path.with_extension("snap.broken");
+            std::fs::rename(&path, &broken).map_err(failed(path))?;
+            findings
+                .repairs
+                .push(format!("snapshots/{name} is damaged and was renamed to {name}.broken"));
         }
     }
     for (uid, entries) in &sound.tenants {

@@ -4,6 +4,7 @@ use crate::config::{LogFormat, LogLevel};
 use env_logger::fmt::Formatter;
 use log::kv::{Key, Value, VisitSource};
 use log::{LevelFilter, Record};
+use std::fmt::Write as _;
 use std::io::Write;
 
 /// Begins logging; `RUST_LOG` wins over the settings. A second call changes nothing.
@@ -49,8 +50,7 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
             let is_plain = !value.is_empty()
                 && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
             let shown = if is_plain { value } else { format!("{value:?}") };
-            self.0.push_str(&format!(" {key}={shown}"));
-            Ok(())
+            write!(self.0, " {key}={shown}").map_err(|_| log::kv::Error::msg("not text"))
         }
     }
     let mut pairs = Pairs(String::new());

@@ -7,8 +7,10 @@ use crate::domain::policy::{Rules, SecretStorage};
 use crate::http::random;
 use crate::journal::{self, Embedded, InMemory, Journal, OsDisk};
 use crate::store::data_dir::{Created, DataDir};
-use crate::tenant::{self, Directory, Limits, Restored, TenantDefinition};
+use crate::store::manifest::Manifest;
+use crate::tenant::{self, Directory, Limits, RestoreReport, Restored, TenantDefinition};
 use actix::ArbiterHandle;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,18 +62,18 @@ type State = (Arc<dyn Journal>, Restored, Option<u64>, Option<String>);
 
 fn in_memory() -> State {
     let restored = Restored {
-        states: Default::default(),
-        manifest: Default::default(),
-        report: Default::default(),
+        states: HashMap::new(),
+        manifest: Manifest::default(),
+        report: RestoreReport::default(),
     };
     (Arc::new(InMemory::forgetting()), restored, None, None)
 }
 
 fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
     let folder = dir.journal();
-    if crate::store::manifest::Manifest::load(dir).map_err(AppError::DataDir)?.is_none() {
+    if Manifest::load(dir).map_err(AppError::DataDir)?.is_none() {
         // From now on a missing manifest beside a journal is damage, not a first start.
-        crate::store::manifest::Manifest::default().store(dir).map_err(AppError::DataDir)?;
+        Manifest::default().store(dir).map_err(AppError::DataDir)?;
     }
     let disk =
         OsDisk::open(&folder).map_err(|source| AppError::File { path: folder.clone(), source })?;

@@ -345,7 +345,7 @@ async fn stop(
     }
     match web::block(move || journal.flush()).await {
         Ok(Ok(upto)) => {
-            log::info!(lsn:% = upto, requests = services.requests.load(Ordering::Relaxed); "stopped")
+            log::info!(lsn:% = upto, requests = services.requests.load(Ordering::Relaxed); "stopped");
         }
         Ok(Err(error)) => log::error!(error:% = error; "the last sync failed"),
         Err(_) => log::error!("the last sync could not be asked for"),

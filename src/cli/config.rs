@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(super) fn run(global: &Global, command: ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Print { json: true } => {
-            println!("{:#}", config::print_json(&settings(global)?))
+            println!("{:#}", config::print_json(&settings(global)?));
         }
         ConfigCommand::Print { json: false } => print!("{}", config::print(&settings(global)?)),
         ConfigCommand::Explain { key } => {

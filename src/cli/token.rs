@@ -65,10 +65,10 @@ fn inspect(token: &str) -> Result<(), Failure> {
     let now = crate::app::clock::now().seconds();
     match expires {
         Some(expires) if expires <= now => {
-            println!("It expired {} s ago and would be refused.", now - expires)
+            println!("It expired {} s ago and would be refused.", now - expires);
         }
         Some(expires) => {
-            println!("It expires in {} s. The signature was not checked.", expires - now)
+            println!("It expires in {} s. The signature was not checked.", expires - now);
         }
         None => println!("It has no expiry and would be refused."),
     }

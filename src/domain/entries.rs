@@ -63,7 +63,9 @@ pub fn set(entries: &mut Vec<Entry>, entry: Entry) {
 /// One entry for each key: of several with one key the last stays, in the place of the first.
 pub fn unique(entries: Vec<Entry>) -> Vec<Entry> {
     let mut kept = Vec::with_capacity(entries.len());
-    entries.into_iter().for_each(|entry| set(&mut kept, entry));
+    for entry in entries {
+        set(&mut kept, entry);
+    }
     kept
 }
 

@@ -519,9 +519,11 @@ impl Object {
     pub fn parse(text: &str, depth: usize) -> Result<Self, Fault> {
         check(text, depth)?;
         let text = compact(text);
-        match Kind::of(&text) {
-            Kind::Object => Ok(Self(text.into())),
-            found => Err(Fault::WrongKind { wanted: Kind::Object, found }),
+        let found = Kind::of(&text);
+        if found == Kind::Object {
+            Ok(Self(text.into()))
+        } else {
+            Err(Fault::WrongKind { wanted: Kind::Object, found })
         }
     }
 
@@ -740,7 +742,7 @@ mod tests {
         for text in [r#"{"k":1,"k":2}"#, r#"{"a":[{"k":1,"\u006b":2}]}"#] {
             assert_eq!(Object::parse(text, 64), Err(Fault::DuplicateKey { key: "k".to_owned() }));
         }
-        let many: String = (0..100).map(|i| format!("\"k{i}\":0,")).collect();
+        let many = (0..100).map(|i| format!("\"k{i}\":0,")).collect::<Vec<_>>().concat();
         assert_eq!(
             Object::parse(&format!("{{{many}\"k99\":1}}"), 64),
             Err(Fault::DuplicateKey { key: "k99".to_owned() })

@@ -121,7 +121,7 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         }
         Command::DeleteUser { id } => may_delete(caller, id)?,
         Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => {
-            may_link(caller, primary)?
+            may_link(caller, primary)?;
         }
         Command::CreateUser(_)
         | Command::ReplaceAppMetadata { .. }
@@ -155,7 +155,6 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
 /// The scopes each of which allows `command`, for commands that need nothing more.
 fn scopes_of(command: &Command) -> &'static [Scope] {
     match command {
-        Command::CreateUser(_) => &[Scope::CREATE_USERS],
         Command::UpdateUser { .. } => UPDATE_USER,
         Command::DeleteUser { .. } => &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER],
         Command::ReplaceAppMetadata { .. } => {
@@ -164,7 +163,9 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
         Command::SetEntry { .. } | Command::ReplaceEntries { .. } | Command::RemoveEntry { .. } => {
             &[Scope::IAM, Scope::UPDATE_USERS]
         }
-        Command::SignIn { .. } | Command::ProviderSignIn(_) => &[Scope::CREATE_USERS],
+        Command::CreateUser(_) | Command::SignIn { .. } | Command::ProviderSignIn(_) => {
+            &[Scope::CREATE_USERS]
+        }
         Command::LinkIdentity { .. } | Command::UnlinkIdentity { .. } => LINK,
         Command::CreateClient(_) => &[Scope::CREATE_CLIENTS],
         Command::UpdateClient { .. } => &[Scope::UPDATE_CLIENTS, Scope::UPDATE_CLIENT_KEYS],

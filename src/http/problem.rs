@@ -286,14 +286,13 @@ impl From<DirectoryError> for Problem {
     fn from(error: DirectoryError) -> Self {
         let text = error.to_string();
         match error {
-            DirectoryError::InvalidId => Self::body(text),
             DirectoryError::Exists | DirectoryError::DomainTaken(_) => {
                 Self::new(409, "tenant_exists", text)
             }
             DirectoryError::NotFound => {
                 Self::new(404, "inexistent_tenant", "The tenant does not exist.")
             }
-            DirectoryError::Default => Self::body(text),
+            DirectoryError::InvalidId | DirectoryError::Default => Self::body(text),
             DirectoryError::TooMany(_) => Self::new(403, "entity_limit_reached", text),
             DirectoryError::Tenant(error) => error.into(),
         }
@@ -304,6 +303,7 @@ const SYNC_HINT: &str = "must either be a database connection (using the Auth0 s
 const REMOVAL_HINT: &str = "must either be a custom database connection with import mode disabled, a social or enterprise connection.";
 
 impl From<Rejection> for Problem {
+    #[expect(clippy::too_many_lines, reason = "one table, an arm for each rejection")]
     fn from(rejection: Rejection) -> Self {
         let unsupported = |message: String| Self::new(400, "operation_not_supported", message);
         let idp = |message: &str| Self::new(400, "auth0_idp_error", message);

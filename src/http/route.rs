@@ -1,6 +1,6 @@
 //! The table of routes and the way from a request line to its row.
 //!
-//! Each dialect lists its routes; dispatch, OpenAPI, the scope tests and the 403
+//! Each dialect lists its routes; dispatch, `OpenAPI`, the scope tests and the 403
 //! fallback all read the same rows. A path is matched segment by segment through a
 //! tree, so a hundred routes cost what five cost (PERFORMANCE.md §1.2). Only
 //! parameters are percent-decoded, once.
@@ -20,7 +20,7 @@ use std::pin::Pin;
 pub enum Dialect {
     /// Management API v2.
     V2,
-    /// OAuth 2 and OpenID Connect.
+    /// OAuth 2 and `OpenID` Connect.
     OAuth,
     /// Key/value metadata.
     KeyValue,
@@ -240,7 +240,7 @@ mod tests {
                 let values: Vec<&str> = params.0.iter().map(|(_, value)| value.as_str()).collect();
                 format!("{} [{}]", route.path, values.join(","))
             }
-            other => format!("{other:?}"),
+            other @ (Found::OtherMethod | Found::Nothing | Found::BadPath) => format!("{other:?}"),
         };
         assert_eq!(found, expected, "{method} {path}");
     }

@@ -133,7 +133,7 @@ impl Tenant {
             Err(Refused::Now(error)) => answer(reply, Err(error)),
             Err(Refused::WithHeld(outcome)) => match self.pending.back().map(|last| last.lsn) {
                 Some(lsn) => {
-                    self.pending.push_back(Pending { lsn, change: None, answer: outcome, reply })
+                    self.pending.push_back(Pending { lsn, change: None, answer: outcome, reply });
                 }
                 None => answer(reply, outcome),
             },

@@ -116,11 +116,15 @@ impl Catalog {
         resources: Vec<Resource>,
     ) -> Self {
         let mut catalog = Self::new();
-        documents.into_iter().for_each(|document| catalog.put(document));
-        clients.into_iter().for_each(|client| catalog.published.put_client(Arc::new(client)));
-        resources
-            .into_iter()
-            .for_each(|resource| catalog.published.put_resource(Arc::new(resource)));
+        for document in documents {
+            catalog.put(document);
+        }
+        for client in clients {
+            catalog.published.put_client(Arc::new(client));
+        }
+        for resource in resources {
+            catalog.published.put_resource(Arc::new(resource));
+        }
         catalog.published.set_version(version);
         catalog.lsn = lsn;
         catalog
@@ -197,7 +201,7 @@ impl Catalog {
             self.next += 1;
             match self.chunks.last_mut() {
                 Some(chunk) if chunk.len() < CHUNK => {
-                    Arc::make_mut(chunk).push(Some(document.clone()))
+                    Arc::make_mut(chunk).push(Some(document.clone()));
                 }
                 Some(_) | None => self.chunks.push(Arc::new(vec![Some(document.clone())])),
             }
@@ -305,7 +309,7 @@ mod tests {
         Change {
             version: Version::new(version),
             at,
-            provenance: Default::default(),
+            provenance: crate::domain::change::Provenance::default(),
             outcomes: vec![outcome],
         }
     }

@@ -39,6 +39,7 @@ impl<K: Hash + Eq, T: Clone> Layer<K, T> {
         }
     }
 
+    #[expect(clippy::option_option, reason = "held or not, and if held: there or gone")]
     fn get<Q: ?Sized + Hash + Eq>(&self, key: &Q) -> Option<Option<&T>>
     where
         K: std::borrow::Borrow<Q>,
@@ -73,7 +74,7 @@ impl Overlay {
                 }
                 Outcome::UserGone(id) => self.users.hold(version, id.as_str().to_owned(), None),
                 Outcome::Client(client) => {
-                    self.clients.hold(version, client.id.clone(), Some(client.clone()))
+                    self.clients.hold(version, client.id.clone(), Some(client.clone()));
                 }
                 Outcome::ClientGone(id) => self.clients.hold(version, id.clone(), None),
                 Outcome::Resource(resource) => {
@@ -84,7 +85,7 @@ impl Overlay {
                     );
                 }
                 Outcome::ResourceGone(kind, id) => {
-                    self.resources.hold(version, (*kind, id.clone()), None)
+                    self.resources.hold(version, (*kind, id.clone()), None);
                 }
             }
         }
@@ -109,10 +110,10 @@ impl Overlay {
                 Outcome::Client(client) => self.clients.release(version, &client.id),
                 Outcome::ClientGone(id) => self.clients.release(version, id),
                 Outcome::Resource(resource) => {
-                    self.resources.release(version, &(resource.kind, resource.id.clone()))
+                    self.resources.release(version, &(resource.kind, resource.id.clone()));
                 }
                 Outcome::ResourceGone(kind, id) => {
-                    self.resources.release(version, &(*kind, id.clone()))
+                    self.resources.release(version, &(*kind, id.clone()));
                 }
             }
         }

@@ -116,10 +116,7 @@ pub fn restore(
     journal: &dyn Journal,
     threads: usize,
 ) -> Result<Restored, RestoreError> {
-    let mut manifest = match Manifest::load(dir)? {
-        Some(manifest) => manifest,
-        None => Manifest::default(),
-    };
+    let mut manifest = Manifest::load(dir)?.unwrap_or_default();
     let mut report = RestoreReport::default();
     let mut states = HashMap::new();
     let mut covered = BTreeMap::new();

@@ -300,7 +300,7 @@ async fn dump(
     let is_pinned = entries.get(1).is_none_or(|older| older.version != view.version)
         && shared.journal.stats().segments > 1
         && manifest.holding_back([uid]).contains(&uid);
-    if is_kept && !(is_pinned && !is_urgent) {
+    if is_kept && (is_urgent || !is_pinned) {
         *manifest = manifest.with_unchanged(uid, view.version, lsn);
         return Ok(None);
     }

@@ -60,19 +60,19 @@ fn wanted(call: &Call) -> Result<Option<Fields>, Problem> {
     Ok(fields)
 }
 
-pub(super) async fn get(call: Call) -> Result<HttpResponse, Problem> {
+pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(&["fields", "include_fields"])?;
-    let fields = wanted(&call)?;
+    let fields = wanted(call)?;
     let client =
         call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
     if call.is_unchanged(client.version)? {
         return Ok(answer_at(StatusCode::NOT_MODIFIED, client.version).finish());
     }
-    let body = shown(&call, &client, fields.as_ref(), call.caller.has_any(SECRETS));
+    let body = shown(call, &client, fields.as_ref(), call.caller.has_any(SECRETS));
     Ok(answer_at(StatusCode::OK, client.version).body(body))
 }
 
-pub(super) async fn credentials(call: Call) -> Result<HttpResponse, Problem> {
+pub(super) fn credentials(call: &Call) -> Result<HttpResponse, Problem> {
     call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
     Ok(json(StatusCode::OK, "[]"))
 }
@@ -150,18 +150,18 @@ const LIST_PARAMETERS: &[&str] = &[
     "q",
 ];
 
-pub(super) async fn list(call: Call) -> Result<HttpResponse, Problem> {
+pub(super) fn list(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(LIST_PARAMETERS)?;
     let page =
-        Page::of(&call, "Number of results per page. Default value is 50, maximum value is 100")?;
-    let fields = wanted(&call)?;
+        Page::of(call, "Number of results per page. Default value is 50, maximum value is 100")?;
+    let fields = wanted(call)?;
     let take = call.query.number("take", 1, 100, "Number of results per page. Defaults to 50")?;
-    let clients = filtered(&call)?;
+    let clients = filtered(call)?;
     let with_secrets = call.caller.has_any(SECRETS);
     let render = |clients: &[Arc<Client>]| {
         let items: Vec<String> = clients
             .iter()
-            .map(|client| shown(&call, client, fields.as_ref(), with_secrets))
+            .map(|client| shown(call, client, fields.as_ref(), with_secrets))
             .collect();
         format!("[{}]", items.join(","))
     };

@@ -44,7 +44,9 @@ const DELETE_USER: &[Scope] = &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER]
 
 /// The routes of users and clients; the singular and `applications` spellings are the seed's.
 pub static ROUTES: &[Route] = &[
-    route("GET", "/api/v2/users/{id}", READ_USER, "Get a user", |call| Box::pin(users::get(call))),
+    route("GET", "/api/v2/users/{id}", READ_USER, "Get a user", |call| {
+        Box::pin(async move { users::get(&call) })
+    }),
     route(
         "PATCH",
         "/api/v2/users/{id}",
@@ -69,13 +71,13 @@ pub static ROUTES: &[Route] = &[
         |call| Box::pin(users::by_email(call)),
     ),
     route("GET", "/api/v2/clients", LIST_CLIENTS, "List clients", |call| {
-        Box::pin(clients::list(call))
+        Box::pin(async move { clients::list(&call) })
     }),
     route("POST", "/api/v2/clients", &[Scope::CREATE_CLIENTS], "Create a client", |call| {
         Box::pin(clients::create(call))
     }),
     route("GET", "/api/v2/clients/{id}", READ_CLIENT, "Get a client", |call| {
-        Box::pin(clients::get(call))
+        Box::pin(async move { clients::get(&call) })
     }),
     route("PATCH", "/api/v2/clients/{id}", UPDATE_CLIENT, "Update a client", |call| {
         Box::pin(clients::update(call))
@@ -95,16 +97,16 @@ pub static ROUTES: &[Route] = &[
         "/api/v2/clients/{id}/credentials",
         &[Scope::READ_CLIENT_CREDENTIALS],
         "List a client's credentials",
-        |call| Box::pin(clients::credentials(call)),
+        |call| Box::pin(async move { clients::credentials(&call) }),
     ),
     route("GET", "/api/v2/applications", LIST_CLIENTS, "List clients", |call| {
-        Box::pin(clients::list(call))
+        Box::pin(async move { clients::list(&call) })
     }),
     route("POST", "/api/v2/applications", &[Scope::CREATE_CLIENTS], "Create a client", |call| {
         Box::pin(clients::create(call))
     }),
     route("GET", "/api/v2/applications/{id}", READ_CLIENT, "Get a client", |call| {
-        Box::pin(clients::get(call))
+        Box::pin(async move { clients::get(&call) })
     }),
     route("PATCH", "/api/v2/applications/{id}", UPDATE_CLIENT, "Update a client", |call| {
         Box::pin(clients::update(call))
@@ -117,7 +119,7 @@ pub static ROUTES: &[Route] = &[
         |call| Box::pin(clients::delete(call)),
     ),
     route("GET", "/api/v2/client/{id}", READ_CLIENT, "Get a client", |call| {
-        Box::pin(clients::get(call))
+        Box::pin(async move { clients::get(&call) })
     }),
     route("PATCH", "/api/v2/client/{id}", UPDATE_CLIENT, "Update a client", |call| {
         Box::pin(clients::update(call))

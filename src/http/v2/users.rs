@@ -15,7 +15,7 @@ use crate::tenant::StateView;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-pub(super) async fn get(call: Call) -> Result<HttpResponse, Problem> {
+pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
     let id = call.user_id()?;
     permit_read(&call.caller, &id)?;
     call.query.only(&["fields", "include_fields"])?;
@@ -220,7 +220,7 @@ async fn find(
         return Ok(Hits { users, total: view.user_count });
     }
     if view.user_count <= INLINE_USERS {
-        return Ok(select(&view, &selection, page, None).ok_or_else(timed_out)?);
+        return select(&view, &selection, page, None).ok_or_else(timed_out);
     }
     let deadline = std::time::Instant::now() + timeout;
     let found =

@@ -393,6 +393,12 @@ pub(super) struct ClientBody {
     pub(super) secret: Option<String>,
 }
 
+/// The types of what a client's body may hold; which members those are is checked before.
+static CLIENT_TYPES: Schema =
+    Schema { properties: CLIENT_PROPERTIES, required: &[], extra: Extra::Ignore };
+static NEW_CLIENT_TYPES: Schema =
+    Schema { properties: NEW_CLIENT_ONLY, required: &[], extra: Extra::Ignore };
+
 fn client_body(
     body: &Object,
     compat: Compat,
@@ -417,12 +423,8 @@ fn client_body(
         let detail = format!("Additional properties not allowed: {}", unknown.join(","));
         return Err(Problem::body(schema::message(&detail, "", "")));
     }
-    static TYPES: Schema =
-        Schema { properties: CLIENT_PROPERTIES, required: &[], extra: Extra::Ignore };
-    static OWN_TYPES: Schema =
-        Schema { properties: NEW_CLIENT_ONLY, required: &[], extra: Extra::Ignore };
-    TYPES.check(body)?;
-    OWN_TYPES.check(body)?;
+    CLIENT_TYPES.check(body)?;
+    NEW_CLIENT_TYPES.check(body)?;
     let bag = body.get_object("client_metadata").or_else(|| body.get_object("clientMetadata"));
     let apart = ["client_metadata", "clientMetadata", "client_secret"];
     Ok(ClientBody {
