@@ -1,5 +1,6 @@
 //! One request: which tenant it is for, who asks, what it carries.
 
+use super::names::Names;
 use super::problem::Problem;
 use super::query::Query;
 use super::route::{Dialect, Params, Route};
@@ -143,9 +144,15 @@ impl Call {
     /// request, over either scheme on the plain listener (CONTRACT.md §0.1), or at an
     /// address this server itself has.
     pub fn is_management(&self, audience: &str) -> bool {
-        self.accepted_origins()
-            .iter()
-            .any(|origin| audience.strip_prefix(origin.as_str()) == Some("/api/v2/"))
+        self.names().management.iter().any(|own| own == audience)
+    }
+
+    /// The names under which this tenant issues tokens and is their audience.
+    fn names(&self) -> Arc<Names> {
+        let host = host_of(&self.request);
+        self.services.names.find(self.tenant.uid().0, host, self.is_secure(), || {
+            Names::of(&self.accepted_origins())
+        })
     }
 
     /// The origins whose tokens are this tenant's.
@@ -240,11 +247,8 @@ impl Call {
     /// # Errors
     /// 400 or 401.
     pub fn verified(&self, token: &str) -> Result<Arc<Verified>, Problem> {
-        let origins = self.accepted_origins();
-        let issuers: Vec<String> = origins.iter().map(|origin| format!("{origin}/")).collect();
-        let audiences: Vec<String> =
-            origins.iter().map(|origin| format!("{origin}/api/v2/")).collect();
-        self.verified_for(token, &issuers, &audiences)
+        let names = self.names();
+        self.verified_for(token, &names.issuers, &names.management)
     }
 
     /// Verifies a token of this tenant for `/userinfo`, which a management token opens too.
@@ -252,12 +256,8 @@ impl Call {
     /// # Errors
     /// 400 or 401.
     pub fn verified_for_userinfo(&self, token: &str) -> Result<Arc<Verified>, Problem> {
-        let origins = self.accepted_origins();
-        let issuers: Vec<String> = origins.iter().map(|origin| format!("{origin}/")).collect();
-        let paths = ["/userinfo", "/api/v2/"];
-        let audiences: Vec<String> =
-            origins.iter().flat_map(|origin| paths.map(|path| format!("{origin}{path}"))).collect();
-        self.verified_for(token, &issuers, &audiences)
+        let names = self.names();
+        self.verified_for(token, &names.issuers, &names.userinfo)
     }
 
     fn verified_for(

@@ -9,6 +9,7 @@ pub mod call;
 pub mod dispatch;
 pub mod health;
 pub mod kv;
+pub mod names;
 pub mod oauth;
 pub mod operate;
 pub mod own;

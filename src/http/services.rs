@@ -1,5 +1,6 @@
 //! What handlers share: the tenants, the keys, the settings, the clock.
 
+use super::names::KnownNames;
 use super::operate::Operations;
 use super::route::Router;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
@@ -22,6 +23,8 @@ pub struct Services {
     pub directory: Arc<Directory>,
     /// Verified tokens.
     pub tokens: TokenCache,
+    /// Issuers and audiences by host.
+    pub names: KnownNames,
     /// The routes.
     pub router: Router,
     /// The journal, for health and figures.
@@ -71,6 +74,7 @@ impl Services {
         Self {
             directory,
             tokens: TokenCache::new(settings.auth.token_cache),
+            names: KnownNames::default(),
             router: Router::new(super::dispatch::TABLES),
             journal,
             is_ready: AtomicBool::new(false),
@@ -97,6 +101,7 @@ impl Services {
     /// Puts other settings in place.
     pub fn set_settings(&self, settings: Arc<Settings>) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.names.clear();
     }
 
     /// What the app does for an operator; none while starting.

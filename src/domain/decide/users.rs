@@ -3,7 +3,8 @@
 use super::{LoginKey, Moment, Rejection, Together, View};
 use crate::domain::change::Outcome;
 use crate::domain::command::{Field, NewUser, UserPatch};
-use crate::domain::document::Document;
+use crate::domain::condition::paths;
+use crate::domain::document::{Bags, Document};
 use crate::domain::entries::{self, Entry};
 use crate::domain::json::Object;
 use crate::domain::keys::KeyVersions;
@@ -175,24 +176,50 @@ pub(super) fn update(
     id: &UserId,
     patch: UserPatch,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let before = existing(view, id)?;
+    let document = view.user(id.as_str()).ok_or(Rejection::UserNotFound)?;
+    if patch.touches_only(true, true) && patch.connection.is_none() {
+        return update_bags(moment, &document, &patch);
+    }
+    let before = document.user();
     let mut user = before.clone();
-    if !patch.touches_only(true, true) || patch.connection.is_some() {
-        may_change_roots(view, &user, &patch)?;
-    }
+    may_change_roots(view, &user, &patch)?;
+    let rules = moment.rules;
     user.user_metadata =
-        merged(Bag::User, user.user_metadata.as_ref(), patch.user_metadata.as_ref(), moment.rules)?;
+        merged(Bag::User, before.user_metadata.as_ref(), patch.user_metadata.as_ref(), rules)?;
     user.app_metadata =
-        merged(Bag::App, user.app_metadata.as_ref(), patch.app_metadata.as_ref(), moment.rules)?;
-    if patch.touches_only(true, true) {
-        return Ok(vec![changed(moment, &before, user)]);
-    }
+        merged(Bag::App, before.app_metadata.as_ref(), patch.app_metadata.as_ref(), rules)?;
     apply_roots(&mut user, patch, moment);
     let moved = moved_logins(&before.profile, &user.profile);
     if let Some(key) = first_clash(view, user.connection(), Some(id.as_str()), &moved) {
         return Err(Rejection::Taken(key));
     }
     Ok(vec![changed(moment, &before, user)])
+}
+
+/// The hot path: metadata changes, the rest of the document is copied as it is.
+fn update_bags(
+    moment: Moment<'_>,
+    document: &Document,
+    patch: &UserPatch,
+) -> Result<Vec<Outcome>, Rejection> {
+    let before = |text: Option<&str>| text.map(Object::trusted);
+    let (old_user, old_app) = (before(document.user_metadata()), before(document.app_metadata()));
+    let user = merged(Bag::User, old_user.as_ref(), patch.user_metadata.as_ref(), moment.rules)?;
+    let app = merged(Bag::App, old_app.as_ref(), patch.app_metadata.as_ref(), moment.rules)?;
+    let mut keys = document.keys();
+    for (bag, old, new) in [(Bag::User, &old_user, &user), (Bag::App, &old_app, &app)] {
+        if old != new {
+            let (old, new) = (old.as_ref().map(Object::as_json), new.as_ref().map(Object::as_json));
+            keys.note(paths(bag, old), paths(bag, new), moment.version);
+        }
+    }
+    Ok(vec![Outcome::User(document.with_bags(&Bags {
+        version: moment.version,
+        updated_at: moment.after(document.updated_at()),
+        user_metadata: user.as_ref(),
+        app_metadata: app.as_ref(),
+        keys: &keys,
+    }))])
 }
 
 /// What a user can be looked up by, where it is new.
@@ -414,5 +441,41 @@ mod tests {
             gravatar("Chuck@example.com", "s.gravatar.com"),
             "https://s.gravatar.com/avatar/0b79e7da7bc7877560620cf8f2cc93ae?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2Fch.png"
         );
+    }
+
+    use crate::domain::document::tests::jane;
+    use crate::domain::time::{Timestamp, Version};
+    use proptest::prelude::*;
+
+    fn any_bag() -> impl Strategy<Value = Option<Object>> {
+        let value = prop_oneof![Just("null"), Just("1"), Just("\"x\""), Just("{\"y\":[1,null]}")];
+        let members = prop::collection::btree_map("[a-d]", value, 0..4);
+        prop::option::of(members.prop_map(|members| {
+            let mut out = crate::domain::json::Builder::new();
+            members.iter().for_each(|(key, value)| _ = out.raw(key, value));
+            out.object()
+        }))
+    }
+
+    proptest! {
+        #[test]
+        fn copying_the_rest_as_text_equals_unpacking_and_packing(
+            stored in (any_bag(), any_bag()), patch in (any_bag(), any_bag()), version in 8_u64..20
+        ) {
+            let user = User { user_metadata: stored.0, app_metadata: stored.1, ..jane() };
+            let document = Document::of(&user);
+            let rules = Rules::default();
+            let now = Timestamp::from_millis(1_800_000_000_000);
+            let moment = Moment { rules: &rules, version: Version::new(version), now };
+            let patch = UserPatch { user_metadata: patch.0, app_metadata: patch.1, ..UserPatch::default() };
+            let mut whole = user.clone();
+            whole.user_metadata = merged(Bag::User, user.user_metadata.as_ref(), patch.user_metadata.as_ref(), &rules).unwrap();
+            whole.app_metadata = merged(Bag::App, user.app_metadata.as_ref(), patch.app_metadata.as_ref(), &rules).unwrap();
+            let Outcome::User(expected) = changed(moment, &user, whole) else { unreachable!() };
+            let found = update_bags(moment, &document, &patch).unwrap();
+            let Some(Outcome::User(found)) = found.first() else { unreachable!() };
+            prop_assert_eq!(found.user(), expected.user());
+            prop_assert_eq!(found.json(), expected.json());
+        }
     }
 }
