@@ -1,6 +1,7 @@
 //! Everything else a tenant owns that is small and found by id: connections, client
 //! grants, settings, refresh tokens, and, at the default tenant, the other tenants.
 
+use super::client::sha256_hex;
 use super::json::{Builder, Object};
 use super::time::Version;
 
@@ -68,6 +69,23 @@ impl Resource {
 /// The audience under which grants for a tenant's own management API are kept: its
 /// address differs from host to host, so it is written when a grant is shown.
 pub const MANAGEMENT_AUDIENCE: &str = "urn:dossier:management";
+
+/// Letters of a refresh token that say whose it is; the others are chance.
+const OWNER_CHARS: usize = 16;
+
+/// What the refresh tokens of a user, and their ids, begin with.
+pub fn refresh_token_prefix(user_id: &str) -> String {
+    let mut prefix = sha256_hex(user_id);
+    prefix.truncate(OWNER_CHARS);
+    prefix
+}
+
+/// The id under which a refresh token is kept: whose it is, and the SHA-256 of its text.
+/// `None` for a text that can be none.
+pub fn refresh_token_id(text: &str) -> Option<String> {
+    let owner = text.get(..OWNER_CHARS)?;
+    Some(format!("{owner}{}", sha256_hex(text)))
+}
 
 /// The name of the database connection every tenant has.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";

@@ -190,7 +190,11 @@ impl View for Ahead<'_> {
     }
 
     fn resources(&self, kind: ResourceKind) -> Vec<Arc<Resource>> {
-        let published = self.catalog.published().resources(kind);
+        self.resources_with(kind, "")
+    }
+
+    fn resources_with(&self, kind: ResourceKind, prefix: &str) -> Vec<Arc<Resource>> {
+        let published = self.catalog.published().resources_with(kind, prefix);
         let held = &self.overlay.resources.0;
         if held.is_empty() {
             return published;
@@ -201,7 +205,7 @@ impl View for Ahead<'_> {
             .collect();
         all.extend(
             held.iter()
-                .filter(|((own, _), _)| *own == kind)
+                .filter(|((own, id), _)| *own == kind && id.starts_with(prefix))
                 .filter_map(|(_, (_, state))| state.clone()),
         );
         all.sort_by(|a, b| a.id.cmp(&b.id));

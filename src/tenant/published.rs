@@ -54,11 +54,16 @@ impl Published {
 
     /// All resources of this kind, in the order of their ids.
     pub fn resources(&self, kind: ResourceKind) -> Vec<Arc<Resource>> {
+        self.resources_with(kind, "")
+    }
+
+    /// The resources of this kind whose id begins so, in the order of their ids.
+    pub fn resources_with(&self, kind: ResourceKind, prefix: &str) -> Vec<Arc<Resource>> {
         let resources = self.resources.read().unwrap_or_else(PoisonError::into_inner);
-        let from = (kind, String::new());
+        let from = (kind, prefix.to_owned());
         resources
             .range(from..)
-            .take_while(|((found, _), _)| *found == kind)
+            .take_while(|((found, id), _)| *found == kind && id.starts_with(prefix))
             .map(|(_, one)| one.clone())
             .collect()
     }

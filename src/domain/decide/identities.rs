@@ -1,6 +1,6 @@
 //! Signing in, and accounts of several providers under one profile (CONTRACT.md §2.6).
 
-use super::users::changed;
+use super::users::{changed, refresh_tokens_gone};
 use super::{Moment, Rejection, View};
 use crate::domain::change::Outcome;
 use crate::domain::command::{ProviderSignIn, Rehash};
@@ -162,7 +162,9 @@ pub(super) fn link(
         identity.profile_data.get_or_insert_with(|| data.clone());
         user.identities.push(identity);
     }
-    Ok(vec![changed(moment, &before, user), Outcome::UserGone(other.id)])
+    let tokens = refresh_tokens_gone(view, &other.id);
+    let linked = [changed(moment, &before, user), Outcome::UserGone(other.id)];
+    Ok(linked.into_iter().chain(tokens).collect())
 }
 
 fn is_account(identity: &Identity, id: &UserId) -> bool {
@@ -240,4 +242,102 @@ pub(super) fn unlink(
         alone.profile.name.clone_from(&alone.profile.email);
     }
     Ok(vec![changed(moment, &before, user), Outcome::User(Document::of(&alone))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::client::Client;
+    use crate::domain::decide::{LoginKey, users};
+    use crate::domain::document::tests::jane;
+    use crate::domain::password::PasswordHash;
+    use crate::domain::policy::Rules;
+    use crate::domain::resource::{Resource, ResourceKind, refresh_token_id, refresh_token_prefix};
+    use crate::domain::time::{Timestamp, Version};
+    use std::sync::Arc;
+
+    struct One(User, Vec<Arc<Resource>>);
+
+    impl View for One {
+        fn user(&self, id: &str) -> Option<Document> {
+            (self.0.id.as_str() == id).then(|| Document::of(&self.0))
+        }
+        fn users_with(&self, _: LoginKey, _: &str) -> Vec<Document> {
+            Vec::new()
+        }
+        fn user_count(&self) -> usize {
+            1
+        }
+        fn client(&self, _: &str) -> Option<Arc<Client>> {
+            None
+        }
+        fn resource(&self, _: ResourceKind, _: &str) -> Option<Arc<Resource>> {
+            None
+        }
+        fn resources(&self, _: ResourceKind) -> Vec<Arc<Resource>> {
+            self.1.clone()
+        }
+    }
+
+    fn hash(text: &str) -> PasswordHash {
+        PasswordHash::from_stored(text)
+    }
+
+    /// The password kept after a sign-in with a newer hash for `from`.
+    fn kept(stored: &str, from: &str) -> Option<String> {
+        let user = User { password: Some(stored.to_owned()), ..jane() };
+        let id = user.id.clone();
+        let rules = Rules::default();
+        let moment =
+            Moment { rules: &rules, version: Version::new(9), now: Timestamp::from_millis(9) };
+        let rehash = Rehash { from: hash(from), to: hash("new") };
+        let outcomes = sign_in(&One(user, Vec::new()), moment, &id, None, Some(&rehash)).unwrap();
+        match outcomes.as_slice() {
+            [Outcome::User(document)] => document.password(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_newer_hash_takes_the_place_of_the_one_that_was_checked_only() {
+        assert_eq!(kept("old", "old").as_deref(), Some("new"));
+        assert_eq!(kept("changed meanwhile", "old").as_deref(), Some("changed meanwhile"));
+    }
+
+    #[test]
+    fn who_goes_takes_their_refresh_tokens_along() {
+        let token = |owner: &str, text: &str| {
+            let text = refresh_token_prefix(owner) + text;
+            let body = Object::empty().with("user_id", &crate::domain::json::quoted(owner));
+            let id = refresh_token_id(&text).unwrap();
+            Arc::new(Resource {
+                kind: ResourceKind::RefreshToken,
+                id,
+                version: Version::ZERO,
+                body,
+            })
+        };
+        let user = jane();
+        let id = user.id.clone();
+        let own = token(id.as_str(), "a");
+        let view = One(user, vec![own.clone(), token("auth0|other", "b")]);
+        let gone = users::delete(&view, id.clone());
+        match gone.as_slice() {
+            [Outcome::UserGone(who), Outcome::ResourceGone(ResourceKind::RefreshToken, which)] => {
+                assert_eq!((who, which), (&id, &own.id));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(users::delete(&view, UserId::trusted("auth0|nobody")).is_empty());
+    }
+
+    #[test]
+    fn a_text_that_is_too_short_is_no_refresh_token() {
+        assert_eq!(refresh_token_id("short"), None);
+        assert_eq!(
+            refresh_token_id("éééééééé"),
+            Some(format!("éééééééé{}", crate::domain::client::sha256_hex("éééééééé")))
+        );
+        assert_eq!(refresh_token_id("xéééééééé"), None);
+    }
 }

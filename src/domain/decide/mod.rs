@@ -63,6 +63,13 @@ pub trait View {
     /// All resources of this kind, in the order of their ids.
     fn resources(&self, kind: ResourceKind) -> Vec<Arc<Resource>>;
 
+    /// The resources of this kind whose id begins so.
+    fn resources_with(&self, kind: ResourceKind, prefix: &str) -> Vec<Arc<Resource>> {
+        let mut found = self.resources(kind);
+        found.retain(|resource| resource.id.starts_with(prefix));
+        found
+    }
+
     /// The connection with this name.
     fn connection(&self, name: &str) -> Option<Connection> {
         self.resources(ResourceKind::Connection)

@@ -10,7 +10,7 @@ use crate::domain::json::Object;
 use crate::domain::keys::KeyVersions;
 use crate::domain::metadata::{self, Bag};
 use crate::domain::policy::{Compat, Rules};
-use crate::domain::resource::{Connection, Family};
+use crate::domain::resource::{Connection, Family, ResourceKind, refresh_token_prefix};
 use crate::domain::user::{Identity, Profile, User, UserId};
 
 pub(super) fn create(
@@ -367,8 +367,23 @@ fn apply_roots(user: &mut User, patch: UserPatch, moment: Moment<'_>) {
     }
 }
 
+/// The user goes, and with them what would sign them in again.
 pub(super) fn delete(view: &dyn View, id: UserId) -> Vec<Outcome> {
-    view.user(id.as_str()).map(|_| Outcome::UserGone(id)).into_iter().collect()
+    if view.user(id.as_str()).is_none() {
+        return Vec::new();
+    }
+    let tokens = refresh_tokens_gone(view, &id);
+    std::iter::once(Outcome::UserGone(id)).chain(tokens).collect()
+}
+
+/// The end of every refresh token of a user.
+pub(super) fn refresh_tokens_gone(view: &dyn View, id: &UserId) -> Vec<Outcome> {
+    let kind = ResourceKind::RefreshToken;
+    view.resources_with(kind, &refresh_token_prefix(id.as_str()))
+        .into_iter()
+        .filter(|token| token.body.get_str("user_id").is_some_and(|user| user == id.as_str()))
+        .map(|token| Outcome::ResourceGone(kind, token.id.clone()))
+        .collect()
 }
 
 pub(super) fn replace_app_metadata(

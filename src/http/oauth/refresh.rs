@@ -10,11 +10,11 @@ use super::refusal;
 use super::token::{self, Given};
 use super::users::{self, Session};
 use crate::domain::change::Channel;
-use crate::domain::client::{Client, sha256_hex};
+use crate::domain::client::Client;
 use crate::domain::command::Command;
 use crate::domain::document::Document;
 use crate::domain::json::{Builder, Object};
-use crate::domain::resource::{Resource, ResourceKind};
+use crate::domain::resource::{Resource, ResourceKind, refresh_token_id, refresh_token_prefix};
 use crate::domain::scope::Scopes;
 use crate::domain::time::{Timestamp, Version};
 use crate::http::call::Call;
@@ -23,7 +23,10 @@ use crate::http::random;
 use actix_web::HttpResponse;
 
 /// 43 of 64 letters: 258 bits of chance.
-const TEXT_CHARS: usize = 43;
+const SECRET_CHARS: usize = 43;
+
+/// How many refresh tokens a user has at one client, as at Auth0; a new one ends the oldest.
+const MAX_FOR_EACH_CLIENT: usize = 200;
 
 /// What is kept of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,16 +81,39 @@ pub(super) async fn keep(call: &Call, session: &Session<'_>) -> Result<String, P
         created_at: call.now,
         used_at: call.now,
     };
-    let text = random::secret(TEXT_CHARS);
+    for oldest in surplus(own(call, &kept), MAX_FOR_EACH_CLIENT - 1) {
+        remove(call, oldest).await?;
+    }
+    let text = refresh_token_prefix(&kept.user_id) + &random::secret(SECRET_CHARS);
     let resource = Resource {
         kind: ResourceKind::RefreshToken,
-        id: sha256_hex(&text),
+        id: refresh_token_id(&text).ok_or_else(Problem::internal)?,
         version: Version::ZERO,
         body: kept.body(),
     };
     let command = Command::CreateResource(Box::new(resource));
     call.write_as_server(Channel::Authentication, command).await?;
     Ok(text)
+}
+
+/// The refresh tokens this user has at this client already: when made, and their ids.
+fn own(call: &Call, new: &Kept) -> Vec<(Timestamp, String)> {
+    let prefix = refresh_token_prefix(&new.user_id);
+    call.tenant
+        .published()
+        .resources_with(ResourceKind::RefreshToken, &prefix)
+        .into_iter()
+        .filter_map(|resource| Some((Kept::of(&resource)?, resource.id.clone())))
+        .filter(|(kept, _)| kept.user_id == new.user_id && kept.client_id == new.client_id)
+        .map(|(kept, id)| (kept.created_at, id))
+        .collect()
+}
+
+/// The ids of the oldest of these, beyond the newest `most`.
+fn surplus(mut tokens: Vec<(Timestamp, String)>, most: usize) -> Vec<String> {
+    tokens.sort_unstable();
+    let surplus = tokens.len().saturating_sub(most);
+    tokens.into_iter().take(surplus).map(|(_, id)| id).collect()
 }
 
 /// Gives new tokens for a refresh token, which stays as it is.
@@ -97,7 +123,7 @@ pub(super) async fn grant(
     fields: &Fields,
 ) -> Result<HttpResponse, Problem> {
     let text = fields.need("refresh_token")?;
-    let id = sha256_hex(text);
+    let id = refresh_token_id(text).ok_or_else(refusal::unknown_refresh_token)?;
     let kept = find(call, client, &id).ok_or_else(refusal::unknown_refresh_token)?;
     let user = call.tenant.published().user(&kept.user_id);
     let lives = Lives::of(&client.settings);
@@ -129,10 +155,9 @@ fn find(call: &Call, client: &Client, id: &str) -> Option<Kept> {
 
 /// Ends a refresh token, if it is this client's.
 pub(super) async fn revoke(call: &Call, client: &Client, text: &str) -> Result<(), Problem> {
-    let id = sha256_hex(text);
-    match find(call, client, &id) {
-        Some(_) => remove(call, id).await,
-        None => Ok(()),
+    match refresh_token_id(text) {
+        Some(id) if find(call, client, &id).is_some() => remove(call, id).await,
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -240,6 +265,13 @@ mod tests {
         };
         assert_eq!(Kept::of(&resource(kept().body())), Some(kept()));
         assert_eq!(Kept::of(&resource(Object::empty())), None);
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_go() {
+        let tokens: Vec<_> = [3, 1, 2].into_iter().map(|n| (at(n), format!("token {n}"))).collect();
+        assert_eq!(surplus(tokens.clone(), 1), ["token 1", "token 2"]);
+        assert!(surplus(tokens, 3).is_empty());
     }
 
     #[track_caller]
