@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod concurrency;
+mod crash;
 mod floors;
 mod harness;
 mod lifecycle;
