@@ -30,6 +30,8 @@ pub struct Banner<'a> {
     pub http: &'a str,
     /// Base address of HTTPS and the development CA, if there is one.
     pub https: Option<(&'a str, Option<(&'a Path, Made)>)>,
+    /// A one-time link to the dashboard.
+    pub dashboard: Option<&'a str>,
     /// Threads that serve requests.
     pub workers: usize,
     /// Time between snapshots, in words.
@@ -76,6 +78,10 @@ impl Banner<'_> {
                 Some((_, Made::Nothing)) | None => "",
             };
             line("listening", &format!("{address}{note}"));
+        }
+        if let Some(link) = self.dashboard {
+            write!(out, "\n  Dashboard    {link}   works once\n               (print a new one any time: {} login-link)\n", program())
+                .expect("writing to a string cannot fail");
         }
         out.push_str(&self.trust());
         if self.is_first {

@@ -6,6 +6,7 @@ use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::{self, DevelopmentTls, Made};
 use super::{AppError, clock, declare, logging};
 use crate::config::{Loaded, Settings, StorageMode, TlsMode};
+use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
 use crate::http::operate::{OperationFailed, Operations};
 use crate::http::services::{Addresses, Services};
@@ -14,6 +15,7 @@ use crate::tenant::{SnapshotParts, SnapshotState, Snapshots, TakeSnapshots};
 use actix::{Actor, Addr, Arbiter};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
+use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,15 +69,16 @@ pub async fn serve(
         http: local_address(&http),
         https: https.as_ref().map(|(listener, ..)| local_address(listener)),
     };
-    let services = web::Data::new(Services::new(
+    let state = Arc::new(SnapshotState::default());
+    let services = Services::new(
         directory.clone(),
         opened.journal.clone(),
         opened.keys.ring().clone(),
         settings.clone(),
         addresses.clone(),
         Box::new(clock::now),
-    ));
-    let state = Arc::new(SnapshotState::default());
+    );
+    let services = web::Data::new(services.with_dashboard(dashboard(&loaded, state.clone())));
     let (snapshots, snapshot_arbiter) = start_snapshots(&settings, &mut opened, &services, state);
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
     let server = http_server(&settings, services.clone(), &http, secure)?;
@@ -85,7 +88,8 @@ pub async fn serve(
     let ca = https
         .as_ref()
         .and_then(|(_, _, ca)| ca.as_ref().map(|(path, made)| (path.as_path(), *made)));
-    tell(&started(&loaded, &opened, &addresses, ca));
+    let link = dashboard_link(&settings, &opened, &services);
+    tell(&started(&loaded, &opened, &addresses, ca, link.as_deref()));
 
     // The folder stays locked until the end.
     let Opened { dir, keys, journal, .. } = opened;
@@ -97,6 +101,42 @@ pub async fn serve(
     stop(&settings, &services, snapshots.as_ref(), journal).await;
     drop((snapshot_arbiter, dir));
     ended.map_err(AppError::Server)
+}
+
+/// What the dashboard is told of this server.
+fn dashboard(loaded: &Loaded, snapshots: Arc<SnapshotState>) -> Dashboard {
+    assets::warm_up();
+    // For work on the pages: they are read from this folder and need no new build.
+    let read = std::env::var_os("DOSSIER_UI_DIR").map(|folder| {
+        let folder = PathBuf::from(folder);
+        log::warn!(folder:% = folder.display(); "the dashboard is read from disk");
+        let read: Box<assets::ReadAsset> =
+            Box::new(move |path| std::fs::read(folder.join(path)).ok());
+        read
+    });
+    Dashboard {
+        loaded: loaded.clone(),
+        snapshots,
+        is_memory: loaded.settings.storage.mode == StorageMode::Memory,
+        started: clock::now(),
+        read,
+        ..Dashboard::default()
+    }
+}
+
+/// A link for whoever starts the server for the first time, if they can see it; a log must not hold one.
+fn dashboard_link(settings: &Settings, opened: &Opened, services: &Services) -> Option<String> {
+    if !settings.dashboard.enabled {
+        return None;
+    }
+    let base = format!("http://{}", services.addresses.http);
+    if opened.created.is_new && std::io::stderr().is_terminal() {
+        return Some(first_link(services, &base));
+    }
+    log::info!(
+        "the dashboard is at {base}/ui/; print a link that signs you in with: dossier login-link"
+    );
+    None
 }
 
 fn refuse_open_test_mode(settings: &Settings) -> Result<(), AppError> {
@@ -223,6 +263,7 @@ fn started(
     opened: &Opened,
     addresses: &Addresses,
     ca: Option<(&std::path::Path, Made)>,
+    dashboard: Option<&str>,
 ) -> Started {
     let settings = &loaded.settings;
     let report = &opened.restored.report;
@@ -248,6 +289,7 @@ fn started(
         took: opened.took,
         http: &url,
         https: https.as_deref().map(|address| (address, ca)),
+        dashboard,
         workers: threads(settings.server.workers),
         snapshots: &snapshots,
         is_memory: settings.storage.mode == StorageMode::Memory,

@@ -73,6 +73,24 @@ pub(super) enum Command {
     /// Make, list and delete tenants of a running server.
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Print a one-time link to the dashboard of a running server.
+    LoginLink {
+        /// What its bearer may do.
+        #[arg(long, value_enum, default_value_t = LinkRole::Admin)]
+        role: LinkRole,
+        /// With --role editor: keys that may be changed begin with this; may be repeated.
+        #[arg(long = "prefix", value_name = "PREFIX")]
+        prefixes: Vec<String>,
+        /// Whose dashboard it opens; default: the tenant of the token.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// How long it is valid, such as 10m.
+        #[arg(long, value_name = "DURATION")]
+        ttl: Option<String>,
+        /// Who is named as the author of changes.
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+    },
     /// Ask a running server how it is.
     Health {
         /// Ask whether it takes requests, not only whether it lives.
@@ -107,6 +125,17 @@ pub(super) enum KeyCommand {
 pub(super) enum SnapshotCommand {
     /// Take one now of every tenant that changed.
     Create,
+}
+
+/// What the bearer of a link may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LinkRole {
+    /// See users and clients.
+    Viewer,
+    /// Change metadata too.
+    Editor,
+    /// Everything.
+    Admin,
 }
 
 /// What can be asked of the settings.

@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod client;
 mod config;
+mod login;
 mod tenant;
 mod token;
 
@@ -62,6 +63,9 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Config(command) => config::run(&global, command),
         Command::Token(command) => token::run(&global, command),
         Command::Tenant(command) => tenant::run(&global, command),
+        Command::LoginLink { role, prefixes, tenant, ttl, name } => {
+            login::run(&global, role, &prefixes, tenant, ttl.as_deref(), name)
+        }
         Command::Health { ready } => client::health(&global, ready),
         Command::Check { repair } => check::run(&global, repair),
         Command::Key(KeyCommand::Rotate) => client::post(&global, "/dossier/v1/keys/rotate"),

@@ -29,7 +29,7 @@ fn create(global: &Global, ttl: Option<&str>, scope: Option<&str>) -> Result<(),
 }
 
 /// Seconds in a duration such as `90s`, `30m`, `1h` or `7d`.
-fn seconds(text: &str) -> Result<u64, Failure> {
+pub(super) fn seconds(text: &str) -> Result<u64, Failure> {
     let wrong = || {
         Failure::new(2, format!("\"{text}\" is no duration; write one such as 90s, 30m, 1h or 7d"))
     };

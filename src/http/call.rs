@@ -1,5 +1,6 @@
 //! One request: which tenant it is for, who asks, what it carries.
 
+use super::dashboard::{self, Bounds};
 use super::names::Names;
 use super::problem::Problem;
 use super::query::Query;
@@ -17,6 +18,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
 use crate::tenant::{Answer, TenantHandle};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, web};
@@ -37,6 +39,8 @@ pub struct Call {
     pub query: Query,
     /// Who asks, where the row wants to know.
     pub caller: Caller,
+    /// What a session of the dashboard is kept to, if it is.
+    pub bounds: Option<Bounds>,
     /// The time at which the request is handled.
     pub now: Timestamp,
     /// The request's id.
@@ -86,6 +90,7 @@ impl Call {
             params,
             query,
             caller: nobody(),
+            bounds: None,
             now: services.now(),
             request_id: raw.request_id,
             request: raw.request,
@@ -95,7 +100,7 @@ impl Call {
     }
 
     /// The method.
-    pub fn method(&self) -> &actix_web::http::Method {
+    pub fn method(&self) -> &Method {
         self.request.method()
     }
 
@@ -189,11 +194,23 @@ impl Call {
         origins
     }
 
-    /// Finds out who asks from a bearer token and checks the scopes of the row.
+    /// Finds out who asks, from a bearer token or a session of the dashboard, and checks
+    /// the scopes of the row.
     ///
     /// # Errors
     /// 400, 401 or 403 as CONTRACT.md §6.2 and §6.3 say.
     pub fn authenticate(&mut self, scopes: &'static [Scope]) -> Result<(), Problem> {
+        match dashboard::let_in(self) {
+            Some(entered) => entered?,
+            None => self.enter_with_token()?,
+        }
+        if !scopes.is_empty() && !self.caller.has_any(scopes) {
+            return Err(crate::domain::permit::Forbidden::Scope { expected: scopes }.into());
+        }
+        Ok(())
+    }
+
+    fn enter_with_token(&mut self) -> Result<(), Problem> {
         let verified = self.verified(self.token()?)?;
         self.caller = Caller {
             subject: verified.claims.sub.clone(),
@@ -201,9 +218,6 @@ impl Call {
             scopes: verified.scopes.known(),
             is_server: false,
         };
-        if !scopes.is_empty() && !self.caller.has_any(scopes) {
-            return Err(crate::domain::permit::Forbidden::Scope { expected: scopes }.into());
-        }
         Ok(())
     }
 
@@ -412,6 +426,9 @@ impl Call {
         command: Command,
         condition: Condition,
     ) -> Result<Answer, Problem> {
+        if let Some(bounds) = &self.bounds {
+            bounds.check(&command)?;
+        }
         let permitted = permit(&self.caller, command)?;
         Ok(self.tenant.write_if(permitted, condition, self.provenance(channel), self.now).await?)
     }
@@ -516,6 +533,11 @@ pub fn host_of(request: &HttpRequest) -> &str {
     authority
         .or_else(|| request.headers().get(header::HOST).and_then(|value| value.to_str().ok()))
         .unwrap_or_default()
+}
+
+/// The host a call names, with its port.
+pub fn host_of_call(call: &Call) -> &str {
+    host_of(&call.request)
 }
 
 /// Whether a content type is JSON; a missing one is taken for it.

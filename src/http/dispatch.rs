@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::random;
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
-use super::{health, kv, oauth, operate, own, v1, v2};
+use super::{dashboard, health, kv, oauth, operate, own, v1, v2};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
@@ -30,6 +30,7 @@ pub static TABLES: &[&[Route]] = &[
     own::tenants::ROUTES,
     health::ROUTES,
     operate::ROUTES,
+    dashboard::ROUTES,
 ];
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

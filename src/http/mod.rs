@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod call;
+pub mod dashboard;
 pub mod dispatch;
 pub mod health;
 pub mod kv;

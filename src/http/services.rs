@@ -1,5 +1,6 @@
 //! What handlers share: the tenants, the keys, the settings, the clock.
 
+use super::dashboard::Dashboard;
 use super::names::KnownNames;
 use super::operate::Operations;
 use super::route::Router;
@@ -35,6 +36,8 @@ pub struct Services {
     pub requests: AtomicU64,
     /// Where this server can be reached, for issuers, links and the banner.
     pub addresses: Addresses,
+    /// What the dashboard keeps for itself.
+    pub dashboard: Dashboard,
     keys: RwLock<Arc<KeyRing>>,
     settings: RwLock<Arc<Settings>>,
     clock: Box<Clock>,
@@ -80,12 +83,19 @@ impl Services {
             is_ready: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             addresses,
+            dashboard: Dashboard::default(),
             keys: RwLock::new(Arc::new(keys)),
             settings: RwLock::new(settings),
             clock,
             hashing: Semaphore::new(hashing_threads),
             operations: RwLock::new(None),
         }
+    }
+
+    /// The same with a dashboard that knows more about this server.
+    #[must_use]
+    pub fn with_dashboard(self, dashboard: Dashboard) -> Self {
+        Self { dashboard, ..self }
     }
 
     /// The time.

@@ -1,0 +1,156 @@
+//! What the dashboard shows besides users and clients: figures, settings, links.
+
+use super::Problem;
+use super::session::{Link, Role};
+use crate::config::{self, Loaded};
+use crate::domain::json::{Builder, Object};
+use crate::domain::resource::ResourceKind;
+use crate::http::call::{Call, host_of_call};
+use crate::http::schema::{self, Extra, Property, Schema, Shape, property};
+use crate::http::v2;
+use crate::journal::Health;
+use crate::tenant::TenantHandle;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde_json::Value;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Figures of this tenant and this server; rates are the difference of two of them.
+pub(super) fn overview(call: &Call) -> HttpResponse {
+    let (services, published) = (&call.services, call.tenant.published());
+    let mut out = Builder::new();
+    let mut number = |key: &str, value: u64| _ = out.raw(key, &value.to_string());
+    number("users", count(published.user_count()));
+    number("clients", count(published.clients().iter().filter(|one| !one.is_global).count()));
+    number("connections", count(published.resources(ResourceKind::Connection).len()));
+    number("version", published.version().get());
+    number("requests", services.requests.load(Ordering::Relaxed));
+    number("tenants", count(services.directory.tenants().len()));
+    out.raw("now", &call.now.millis().to_string())
+        .raw("started_at", &services.dashboard.started.millis().to_string())
+        .raw("journal", &journal(call))
+        .raw("snapshots", &snapshots(call));
+    v2::json(StatusCode::OK, out.finish())
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+fn journal(call: &Call) -> String {
+    let stats = call.services.journal.stats();
+    let progress = call.services.journal.progress();
+    let health = match &progress.borrow().health {
+        Health::Ok => "ok",
+        Health::Full { .. } => "full",
+        Health::Poisoned { .. } => "failed",
+    };
+    let micros = u64::try_from(stats.last_sync.as_micros()).unwrap_or(u64::MAX);
+    let mut out = Builder::new();
+    out.string("health", health);
+    for (key, value) in [
+        ("size_bytes", stats.size_bytes),
+        ("segments", stats.segments),
+        ("last_lsn", stats.last.get()),
+        ("durable_lsn", progress.borrow().durable.get()),
+        ("records", stats.records),
+        ("syncs", stats.syncs),
+        ("waiting", stats.waiting),
+        ("last_sync_micros", micros),
+    ] {
+        out.raw(key, &value.to_string());
+    }
+    out.finish()
+}
+
+fn snapshots(call: &Call) -> String {
+    let dashboard = &call.services.dashboard;
+    let settings = call.services.settings();
+    let mut out = Builder::new();
+    let last = match dashboard.snapshots.last_at.load(Ordering::Acquire) {
+        0 => "null".to_owned(),
+        millis => millis.to_string(),
+    };
+    out.flag("in_memory", Some(dashboard.is_memory))
+        .raw("interval_ms", &settings.snapshot.interval.as_millis().to_string())
+        .raw("last_at", &last)
+        .raw("taken", &dashboard.snapshots.taken.load(Ordering::Acquire).to_string())
+        .flag("has_failed", Some(dashboard.snapshots.has_failed.load(Ordering::Acquire)));
+    out.finish()
+}
+
+/// Every setting with its value, its default and where it comes from.
+pub(super) fn config(call: &Call) -> HttpResponse {
+    let mut now = config::print_json(&call.services.dashboard.loaded);
+    let defaults = config::print_json(&Loaded::defaults());
+    for setting in config::settings() {
+        let at = format!("/settings/{}", setting.path.replace('.', "/"));
+        let default = defaults.pointer(&at).and_then(|row| row.get("value")).cloned();
+        if let Some(Value::Object(row)) = now.pointer_mut(&at) {
+            row.insert("default".to_owned(), default.unwrap_or(Value::Null));
+            row.insert("about".to_owned(), Value::String(setting.doc.trim().to_owned()));
+        }
+    }
+    v2::json(StatusCode::OK, now.to_string())
+}
+
+static LINK: Schema = Schema {
+    properties: &[
+        property("tenant", Shape::Text(1, 63), "Whose dashboard; default: this tenant"),
+        property("role", Shape::OneOf(&["viewer", "editor", "admin"]), "Default: admin"),
+        property("prefixes", Shape::Strings, "Keys an editor may change begin with one of these"),
+        TTL,
+        property("name", Shape::Text(1, 100), "Who is named as the author of changes"),
+    ],
+    required: &[],
+    extra: Extra::Refuse(""),
+};
+
+const TTL: Property = property("ttl", Shape::Integer(60, 86_400), "Validity in seconds");
+
+/// Makes a one-time link.
+pub(super) async fn invite(mut call: Call) -> Result<HttpResponse, Problem> {
+    let body = call.json_or_empty().await?;
+    LINK.check(&body)?;
+    let settings = call.services.settings();
+    if !settings.dashboard.enabled {
+        return Err(Problem::new(400, "dashboard_off", "The dashboard is switched off."));
+    }
+    let role = body.get_str("role").and_then(|name| Role::parse(&name)).unwrap_or(Role::Admin);
+    let prefixes = body.get_strings("prefixes").unwrap_or_default();
+    if !prefixes.is_empty() && role != Role::Editor {
+        let message = schema::message("Only the role editor has prefixes", "prefixes", "");
+        return Err(Problem::body(message));
+    }
+    let (tenant, base) = whose(&call, &body)?;
+    let subject =
+        body.get_str("name").map_or_else(|| format!("dashboard {}", role.name()), Into::into);
+    let ttl = body.get("ttl").and_then(|raw| raw.parse().ok()).map(Duration::from_secs);
+    let ttl = ttl.unwrap_or(settings.auth.login_link_ttl);
+    let link = Link { tenant: tenant.uid(), role, prefixes, subject };
+    let code = call.services.dashboard.sessions.invite(link, ttl, call.now);
+    log::info!(tenant = tenant.id(), role = role.name(), by = call.caller.subject, request_id = call.request_id; "made a login link");
+    let mut out = Builder::new();
+    out.string("url", &format!("{base}/ui/login?once={code}"))
+        .string("tenant", tenant.id())
+        .string("role", role.name())
+        .raw("expires_in", &ttl.as_secs().to_string());
+    Ok(v2::json(StatusCode::CREATED, out.finish()))
+}
+
+/// The tenant a link is for, and the address its dashboard has.
+fn whose(call: &Call, body: &Object) -> Result<(TenantHandle, String), Problem> {
+    let Some(id) = body.get_str("tenant").filter(|id| *id != call.tenant.id()) else {
+        return Ok((call.tenant.clone(), call.origin()));
+    };
+    let directory = &call.services.directory;
+    let missing = || Problem::new(404, "inexistent_tenant", "The tenant does not exist.");
+    let tenant = directory.tenant(&id).ok_or_else(missing)?;
+    let port = host_of_call(call).rsplit_once(':').map_or("", |(_, port)| port);
+    let domains = directory.definition(&id).map(|found| found.domains).unwrap_or_default();
+    let name = domains.into_iter().next().unwrap_or_else(|| format!("{id}.localhost"));
+    let scheme = if call.is_secure() { "https" } else { "http" };
+    let port = if port.is_empty() { String::new() } else { format!(":{port}") };
+    Ok((tenant, format!("{scheme}://{name}{port}")))
+}

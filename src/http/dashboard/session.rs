@@ -1,0 +1,266 @@
+//! Who sits in front of the dashboard: one-time links, and the sessions they open.
+//!
+//! A browser holds a random cookie and nothing else; what it stands for is kept here,
+//! in memory, under the SHA-256 of it. A session opened with a token lasts no longer
+//! than the token does, and is checked against it at every request.
+
+use crate::domain::scope::{Scope, ScopeSet};
+use crate::domain::time::Timestamp;
+use crate::http::random;
+use crate::store::format::TenantUid;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Sessions at once; the one that ends soonest makes room.
+const MAX_SESSIONS: usize = 10_000;
+
+/// Links waiting to be used.
+const MAX_LINKS: usize = 1_000;
+
+/// What a link lets its bearer do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Sees users and clients.
+    Viewer,
+    /// Changes metadata too, and nothing else.
+    Editor,
+    /// Does everything.
+    Admin,
+}
+
+impl Role {
+    /// The role of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Viewer, Self::Editor, Self::Admin].into_iter().find(|role| role.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// What it may do; only in the default tenant it may operate the server.
+    pub fn scopes(self, is_default_tenant: bool) -> ScopeSet {
+        const VIEWER: &[Scope] = &[Scope::READ_USERS, Scope::READ_CLIENTS, Scope::READ_CONNECTIONS];
+        const OPERATOR: &[Scope] = &[
+            Scope::DOSSIER_OPERATOR,
+            Scope::READ_TENANTS,
+            Scope::CREATE_TENANTS,
+            Scope::DELETE_TENANTS,
+        ];
+        match self {
+            Self::Viewer => VIEWER.iter().copied().collect(),
+            Self::Editor => VIEWER
+                .iter()
+                .copied()
+                .chain([Scope::UPDATE_USERS, Scope::UPDATE_CLIENTS, Scope::IAM])
+                .collect(),
+            Self::Admin => Scope::all()
+                .filter(|scope| is_default_tenant || !OPERATOR.contains(scope))
+                .collect(),
+        }
+    }
+}
+
+/// What a link stands for.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Whose dashboard it opens.
+    pub tenant: TenantUid,
+    /// What its bearer may do.
+    pub role: Role,
+    /// Keys an editor may change begin with one of these; empty = all.
+    pub prefixes: Vec<String>,
+    /// Who is named as the author of changes.
+    pub subject: String,
+}
+
+/// What lets a session in.
+#[derive(Clone, Debug)]
+pub enum Pass {
+    /// A link, used up.
+    Link(Link),
+    /// A token that was pasted.
+    Token(String),
+}
+
+/// One browser that is let in.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Whose dashboard it sees.
+    pub tenant: TenantUid,
+    /// What let it in.
+    pub pass: Pass,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+type Digested = [u8; 32];
+
+/// A bounded map of what ends by itself.
+#[derive(Debug)]
+struct Passing<T> {
+    held: HashMap<Digested, (Timestamp, T)>,
+    limit: usize,
+}
+
+impl<T: Clone> Passing<T> {
+    fn new(limit: usize) -> Self {
+        Self { held: HashMap::new(), limit }
+    }
+
+    fn insert(&mut self, key: Digested, expires: Timestamp, value: T, now: Timestamp) {
+        if self.held.len() >= self.limit {
+            self.held.retain(|_, (expires, _)| *expires > now);
+        }
+        if self.held.len() >= self.limit
+            && let Some(soonest) = soonest(&self.held)
+        {
+            self.held.remove(&soonest);
+        }
+        self.held.insert(key, (expires, value));
+    }
+}
+
+fn soonest<K: Copy + Eq + Hash, T>(held: &HashMap<K, (Timestamp, T)>) -> Option<K> {
+    held.iter().min_by_key(|(_, (expires, _))| *expires).map(|(key, _)| *key)
+}
+
+/// The links and sessions of this server.
+#[derive(Debug)]
+pub struct Sessions {
+    links: Mutex<Passing<Link>>,
+    sessions: Mutex<Passing<Arc<Session>>>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            links: Mutex::new(Passing::new(MAX_LINKS)),
+            sessions: Mutex::new(Passing::new(MAX_SESSIONS)),
+        }
+    }
+}
+
+fn digest(secret: &str) -> Digested {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// The time so much later.
+pub fn later(now: Timestamp, by: Duration) -> Timestamp {
+    let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(now.millis().saturating_add(millis))
+}
+
+impl Sessions {
+    /// Makes a code that opens one session.
+    pub fn invite(&self, link: Link, ttl: Duration, now: Timestamp) -> String {
+        let code = random::secret(43);
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.insert(digest(&code), later(now, ttl), link, now);
+        code
+    }
+
+    /// Uses a code up.
+    pub fn redeem(&self, code: &str, tenant: TenantUid, now: Timestamp) -> Option<Link> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = digest(code);
+        links.held.get(&key).filter(|(_, link)| link.tenant == tenant)?;
+        let (expires, link) = links.held.remove(&key)?;
+        (expires > now).then_some(link)
+    }
+
+    /// Opens a session; what it gives back is the value of its cookie.
+    pub fn open(&self, session: Session, now: Timestamp) -> String {
+        let secret = random::secret(43);
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.insert(digest(&secret), session.expires, Arc::new(session), now);
+        secret
+    }
+
+    /// The session of a cookie, in its tenant and its time.
+    pub fn find(&self, secret: &str, tenant: TenantUid, now: Timestamp) -> Option<Arc<Session>> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let (expires, session) = sessions.held.get(&digest(secret))?;
+        (*expires > now && session.tenant == tenant).then(|| session.clone())
+    }
+
+    /// Ends a session.
+    pub fn close(&self, secret: &str) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.held.remove(&digest(secret));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: TenantUid = TenantUid(0);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn link(role: Role) -> Link {
+        Link { tenant: TENANT, role, prefixes: Vec::new(), subject: "x".to_owned() }
+    }
+
+    fn session(expires: Timestamp) -> Session {
+        Session { tenant: TENANT, pass: Pass::Link(link(Role::Viewer)), expires }
+    }
+
+    #[test]
+    fn a_link_works_once_in_its_time_and_its_tenant() {
+        let sessions = Sessions::default();
+        let ttl = Duration::from_secs(60);
+        let code = sessions.invite(link(Role::Admin), ttl, at(0));
+        assert!(sessions.redeem(&code, TenantUid(7), at(1)).is_none(), "another tenant");
+        assert!(sessions.redeem(&code, TENANT, at(59)).is_some());
+        assert!(sessions.redeem(&code, TENANT, at(59)).is_none(), "twice");
+        let late = sessions.invite(link(Role::Admin), ttl, at(0));
+        assert!(sessions.redeem(&late, TENANT, at(60)).is_none(), "too late");
+        assert!(sessions.redeem("guessed", TENANT, at(0)).is_none());
+    }
+
+    #[test]
+    fn a_session_ends_in_time_or_when_closed() {
+        let sessions = Sessions::default();
+        let cookie = sessions.open(session(at(10)), at(0));
+        assert!(sessions.find(&cookie, TENANT, at(9)).is_some());
+        assert!(sessions.find(&cookie, TenantUid(1), at(9)).is_none());
+        assert!(sessions.find(&cookie, TENANT, at(10)).is_none());
+        sessions.close(&cookie);
+        assert!(sessions.find(&cookie, TENANT, at(9)).is_none());
+    }
+
+    #[test]
+    fn the_session_that_ends_soonest_makes_room() {
+        let mut held = Passing::new(2);
+        held.insert([1; 32], at(10), 'a', at(0));
+        held.insert([2; 32], at(20), 'b', at(0));
+        held.insert([3; 32], at(30), 'c', at(0));
+        assert_eq!(held.held.len(), 2);
+        assert!(!held.held.contains_key(&[1; 32]));
+        held.insert([4; 32], at(60), 'd', at(40));
+        assert_eq!(held.held.len(), 1, "what has ended goes first");
+    }
+
+    #[test]
+    fn only_the_default_tenants_administrator_operates_the_server() {
+        assert!(Role::Admin.scopes(true).contains(Scope::DOSSIER_OPERATOR));
+        assert!(!Role::Admin.scopes(false).contains(Scope::DOSSIER_OPERATOR));
+        assert!(!Role::Editor.scopes(true).contains(Scope::DELETE_USERS));
+        assert!(!Role::Viewer.scopes(true).contains(Scope::UPDATE_USERS));
+        for role in [Role::Viewer, Role::Editor, Role::Admin] {
+            assert_eq!(Role::parse(role.name()), Some(role));
+        }
+    }
+}

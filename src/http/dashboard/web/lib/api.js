@@ -1,0 +1,57 @@
+// @ts-check
+// Calls to the public API. The session's cookie goes along by itself; a change also says
+// that it comes from these pages, which a page of another origin cannot say.
+
+export class ApiError extends Error {
+  /** @param {number} status @param {any} body @param {string} requestId @param {number} retryAfter */
+  constructor(status, body, requestId, retryAfter) {
+    super(body?.message ?? `The server answered ${status}.`);
+    this.status = status;
+    this.body = body;
+    this.requestId = requestId;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * @param {string} method @param {string} path @param {{ body?: string, version?: string | null, signal?: AbortSignal }} [more]
+ */
+export async function call(method, path, { body, version, signal } = {}) {
+  /** @type {Record<string, string>} */ const headers = { accept: "application/json" };
+  if (method !== "GET") headers["x-dossier-ui"] = "1";
+  if (body !== undefined) headers["content-type"] = "application/json";
+  if (version) headers["if-match"] = `"${version}"`;
+  const began = performance.now();
+  /** @type {Response} */ let response;
+  /** @type {string} */ let text;
+  try {
+    response = await fetch(path, { method, headers, body, signal, credentials: "same-origin", cache: "no-store", redirect: "error" });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const what = method === "GET" ? "The server did not answer." : "The server did not answer: whether the change was made is unknown. Reload to see.";
+    throw new ApiError(0, { message: what }, "", 0);
+  }
+  const took = performance.now() - began;
+  const requestId = response.headers.get("x-request-id") ?? "";
+  if (!response.ok) {
+    const retryAfter = Number(response.headers.get("retry-after") ?? 0);
+    if (response.status === 401 && !path.startsWith("/ui/")) document.dispatchEvent(new CustomEvent("signed-out"));
+    throw new ApiError(response.status, parsed(text), requestId, retryAfter);
+  }
+  const etag = /^(?:W\/)?"(.*)"$/.exec(response.headers.get("etag") ?? "");
+  return { status: response.status, text, requestId, took, version: etag ? etag[1] : null, json: () => JSON.parse(text) };
+}
+
+/** @param {string} text */
+function parsed(text) { try { return JSON.parse(text); } catch { return null; } }
+
+/** @param {string} path @param {AbortSignal} [signal] */
+export const get = (path, signal) => call("GET", path, { signal });
+
+/** @param {string} id */
+export const userPath = (id) => `/api/v2/users/${encodeURIComponent(id)}`;
+/** @param {string} id */
+export const clientPath = (id) => `/api/v2/clients/${encodeURIComponent(id)}`;
+/** @param {string} id */
+export const entriesPath = (id) => `/api/user/${encodeURIComponent(id)}/metadata`;

@@ -1,0 +1,228 @@
+// @ts-check
+// The list of users: the API's own search, sorted and paged, everything in the address.
+
+import { ApiError, call, get, userPath } from "../lib/api.js";
+import { ask, field } from "../lib/dialog.js";
+import { badge, copy, failure, fill, h, icon, toast } from "../lib/dom.js";
+import { ago, grouped, initials, when } from "../lib/format.js";
+import { check } from "../lib/json.js";
+import * as session from "../lib/session.js";
+
+const SIZES = [10, 20, 50, 100];
+const FIELDS = "user_id,name,nickname,email,identities,logins_count,updated_at,blocked";
+const COLUMNS = [
+  { label: "Name", sort: "name" }, { label: "User ID", sort: "user_id" }, { label: "Connection" },
+  { label: "Logins", sort: "logins_count" }, { label: "Changed", sort: "updated_at" },
+];
+const EXAMPLES = [
+  'email:"jane.doe@example.com"', "name:jane*", "email.domain:example.com", "app_metadata.plan:gold", "app_metadata.plan:gold AND logins_count:[10 TO *]",
+  "NOT _exists_:user_metadata.hobby", "created_at:[2026-01-01 TO 2026-01-31]", 'user_metadata.addresses.city:"Paris" OR blocked:true',
+];
+const RECENT = "dossier.searches";
+
+/** @returns {string[]} */
+const recent = () => { try { return JSON.parse(localStorage.getItem(`${RECENT}:${session.info().tenant}`) ?? "[]"); } catch { return []; } };
+/** @param {string} query */
+const remember = (query) => localStorage.setItem(`${RECENT}:${session.info().tenant}`, JSON.stringify([query, ...recent().filter((one) => one !== query)].slice(0, 15)));
+
+/** @param {import("../app.js").Place} place @returns {Promise<import("../app.js").Page>} */
+export async function usersPage(place) {
+  const asked = {
+    q: place.query.get("q") ?? "",
+    sort: place.query.get("sort") ?? "",
+    page: Math.max(Number(place.query.get("page") ?? 1) || 1, 1),
+    size: SIZES.find((one) => String(one) === place.query.get("per_page")) ?? 20,
+  };
+  /** @param {Partial<typeof asked>} change */
+  const address = (change) => {
+    const next = { ...asked, page: 1, ...change };
+    const query = new URLSearchParams();
+    if (next.q) query.set("q", next.q);
+    if (next.sort) query.set("sort", next.sort);
+    if (next.page > 1) query.set("page", String(next.page));
+    if (next.size !== 20) query.set("per_page", String(next.size));
+    return session.home(`/users${query.size ? `?${query}` : ""}`);
+  };
+  const result = h("div", { class: "stack" });
+  const node = h("div", { class: "stack" },
+    h("div", { class: "row" }, h("h1", null, "Users"), session.can("create:users") && h("button", { class: "btn primary push", type: "button", "data-testid": "new-user", onclick: () => create(place) }, icon("plus"), "Create user")),
+    searchForm(asked.q, (q) => place.go(address({ q }))), result);
+  const page = { title: "Users", section: "users", crumbs: /** @type {[string, string?][]} */ ([["Users"]]), node };
+
+  const query = new URLSearchParams({ include_totals: "true", page: String(asked.page - 1), per_page: String(asked.size), fields: FIELDS });
+  if (asked.q) query.set("q", asked.q);
+  if (asked.sort) query.set("sort", asked.sort);
+  try {
+    const answer = await get(`/api/v2/users?${query}`);
+    const { users, total } = answer.json();
+    if (asked.q) remember(asked.q);
+    fill(result, total === 0 ? empty(asked.q, () => place.go(address({ q: "" })), () => create(place)) : list(users, total, answer.took, asked, address, place));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    fill(result, queryFault(asked.q, error) ?? failure(error));
+  }
+  return page;
+}
+
+/** The query with a caret under the column the server names. @param {string} query @param {ApiError} error */
+function queryFault(query, error) {
+  const column = error.body?.column;
+  if (!query || typeof column !== "number") return null;
+  const message = String(error.message).replace(/^Invalid query: /, "").replace(/ \(column \d+\)$/, "");
+  return h("div", { class: "banner bad", role: "alert", "data-testid": "query-error" },
+    h("div", null, h("strong", null, "The query cannot be read. "), `Column ${column}: ${message}`, h("pre", { class: "caret mono" }, `${query}\n${" ".repeat(Math.max(column - 1, 0))}^`)));
+}
+
+/** @param {string} q @param {(q: string) => void} run */
+function searchForm(q, run) {
+  const input = h("input", { class: "input grow mono", id: "query", type: "search", value: q, placeholder: "app_metadata.plan:gold AND logins_count:[10 TO *]", list: "searches", autocomplete: "off", spellcheck: "false" });
+  const help = h("details", { class: "help" }, h("summary", { class: "btn ghost" }, "Examples"),
+    h("ul", { class: "card menu-list" }, EXAMPLES.map((example) => h("li", null, h("button", { type: "button", class: "mono", onclick: () => run(example) }, example)))));
+  return h("form", { class: "row wrap", role: "search", "aria-label": "Query", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); run(input.value.trim()); } },
+    h("label", { class: "vh", for: "query" }, "Query"), input, h("datalist", { id: "searches" }, recent().map((one) => h("option", { value: one }))),
+    h("button", { class: "btn", type: "submit" }, "Search"), q && h("button", { class: "btn ghost", type: "button", onclick: () => run("") }, "Clear"), help);
+}
+
+/** @param {string} q @param {() => void} clear @param {() => void} make */
+function empty(q, clear, make) {
+  if (q) {
+    return h("div", { class: "empty card", "data-testid": "no-results" }, h("h2", null, "Nobody matches"), h("p", null, "No user matches ", h("code", null, q), ". Values match whole words and, in metadata, upper and lower case."),
+      h("p", null, h("button", { class: "btn", type: "button", onclick: clear }, "Clear the search")));
+  }
+  const command = `curl -s "$DOSSIER_URL/api/v2/users" \\\n  -H "authorization: Bearer $DOSSIER_TOKEN" \\\n  -H 'content-type: application/json' \\\n  -d '{"connection":"Username-Password-Authentication","email":"jane.doe@example.com"}'`;
+  return h("div", { class: "empty card", "data-testid": "no-users" }, h("h2", null, "No users yet"), h("p", null, "Create the first one here, or from a terminal:"),
+    h("pre", { class: "code", tabindex: "0", "aria-label": "Command" }, command),
+    h("p", { class: "row" }, session.can("create:users") && h("button", { class: "btn primary", type: "button", onclick: make }, "Create user"), h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command")));
+}
+
+/** @param {any[]} users @param {number} total @param {number} took @param {any} asked @param {(change: any) => string} address @param {import("../app.js").Place} place */
+function list(users, total, took, asked, address, place) {
+  const head = COLUMNS.map(({ label, sort }) => {
+    if (!sort) return h("th", null, label);
+    const order = asked.sort === `${sort}:1` ? "ascending" : asked.sort === `${sort}:-1` ? "descending" : "none";
+    const next = order === "ascending" ? `${sort}:-1` : `${sort}:1`;
+    return h("th", { "aria-sort": order }, h("a", { class: "sort", href: address({ sort: next }), "data-sort": sort }, label, order === "ascending" ? " ▲" : order === "descending" ? " ▼" : ""));
+  });
+  const ticked = new Set();
+  const bulk = h("div", { class: "bulk", "aria-live": "polite" });
+  const refresh = () => fill(bulk, ticked.size === 0 ? null : bulkBar(ticked, place));
+  const rows = users.map((user) => {
+    const name = user.name || user.nickname || user.email || user.user_id;
+    const href = session.home(`/users/${encodeURIComponent(user.user_id)}`);
+    const tick = h("input", { type: "checkbox", "aria-label": `Select ${name}`, onchange: () => { if (tick.checked) ticked.add(user.user_id); else ticked.delete(user.user_id); refresh(); } });
+    return h("tr", { "data-row": user.user_id }, h("td", null, tick),
+      h("td", null, h("a", { class: "person", href, "data-open": true }, h("span", { class: "avatar small-avatar", "aria-hidden": "true" }, initials(name)), h("span", null, name)), user.blocked && badge("blocked", "bad")),
+      h("td", { class: "mono" }, h("span", { class: "row" }, h("span", { class: "cut" }, user.user_id), h("button", { class: "btn ghost sm", type: "button", "aria-label": `Copy ID of ${name}`, onclick: () => copy(user.user_id, "the user ID") }, icon("copy")))),
+      h("td", null, user.identities?.[0]?.connection ?? ""), h("td", { class: "num" }, grouped(user.logins_count ?? 0)),
+      h("td", null, user.updated_at && h("time", { datetime: user.updated_at, title: `${user.updated_at} · ${when(user.updated_at)}` }, ago(Date.parse(user.updated_at)))));
+  });
+  const pages = Math.max(Math.ceil(total / asked.size), 1);
+  const step = (/** @type {number} */ to, /** @type {string} */ label) => (to >= 1 && to <= pages ? h("a", { class: "btn sm", href: address({ page: to }) }, label) : h("span", { class: "btn sm", "aria-disabled": "true" }, label));
+  const sizes = h("select", { class: "input", "aria-label": "Users on a page", onchange: () => place.go(address({ size: Number(sizes.value) })) }, SIZES.map((one) => h("option", { value: one, selected: one === asked.size }, `${one} / page`)));
+  return [
+    h("p", { class: "small muted", "data-testid": "summary" }, `${grouped(total)} ${total === 1 ? "user" : "users"}${asked.q ? " match" : ""} · ${took.toFixed(0)} ms`),
+    bulk,
+    h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Users" }, h("table", { class: "wide" }, h("thead", null, h("tr", null, h("th", null, h("span", { class: "vh" }, "Selected")), head)), h("tbody", null, rows))),
+    h("nav", { class: "row wrap", "aria-label": "Pages" }, sizes, h("span", { class: "push small muted" }, `Page ${grouped(asked.page)} of ${grouped(pages)}`), step(asked.page - 1, "‹ Previous"), step(asked.page + 1, "Next ›")),
+  ];
+}
+
+/** @param {Set<string>} ticked @param {import("../app.js").Place} place */
+function bulkBar(ticked, place) {
+  const ids = [...ticked];
+  return h("div", { class: "card row wrap bulk-bar", "data-testid": "bulk" }, h("strong", null, `${ids.length} selected`),
+    h("button", { class: "btn sm", type: "button", onclick: () => copy(ids.join("\n"), "the user IDs") }, "Copy ids"),
+    session.can("update:users") && h("button", { class: "btn sm", type: "button", onclick: () => patchAll(ids, place) }, "Patch metadata…"),
+    session.can("delete:users") && h("button", { class: "btn sm danger", type: "button", onclick: () => deleteAll(ids, place) }, "Delete…"));
+}
+
+/** Does the same to each user, one after the other, and says how each went. @param {string} title @param {string[]} ids @param {(id: string) => Promise<any>} act @param {import("../app.js").Place} place */
+async function each(title, ids, act, place) {
+  let stopped = false;
+  const rows = ids.map((id) => h("tr", null, h("td", { class: "mono" }, id), h("td", null, "waiting")));
+  const bar = h("progress", { max: ids.length, value: 0, "aria-label": "Progress" });
+  const closed = ask(title, [bar, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Results" }, h("table", null, h("tbody", null, rows)))], [{ label: "Stop or close", value: "" }], { testid: "bulk-run" });
+  closed.then(() => { stopped = true; });
+  for (const [at, id] of ids.entries()) {
+    if (stopped) break;
+    try {
+      await act(id);
+      fill(rows[at].lastChild, badge("done", "ok"));
+    } catch (error) {
+      fill(rows[at].lastChild, badge("failed", "bad"), ` ${/** @type {Error} */ (error).message}`);
+    }
+    bar.value = at + 1;
+  }
+  await closed;
+  place.go(location.pathname + location.search, true);
+}
+
+/** @param {string[]} ids @param {import("../app.js").Place} place */
+async function patchAll(ids, place) {
+  const bag = h("select", { class: "input" }, h("option", null, "user_metadata"), h("option", null, "app_metadata"));
+  const text = h("textarea", { class: "input area mono", rows: 6, spellcheck: "false" });
+  const problem = h("div", { role: "alert", class: "small bad-text" });
+  const done = await ask(`Patch ${ids.length} users`, [field("Into", bag), field("JSON object, merged at the root; null removes a key", text), problem], [{ label: "Cancel", value: "" }, { label: `Patch ${ids.length} users`, value: "patch", kind: "primary" }], {
+    check: () => {
+      const { node, errors } = check(text.value);
+      fill(problem, errors.map(({ message, line, column }) => `line ${line}, column ${column}: ${message}`).join("; ") || (node?.members?.length === 0 ? "{} would remove every key of every user; name the keys" : ""));
+      return Boolean(node) && node?.members?.length !== 0;
+    },
+  });
+  if (done === "patch") await each(`Patching ${ids.length} users`, ids, (id) => call("PATCH", userPath(id), { body: `{"${bag.value}":${text.value}}` }), place);
+}
+
+/** @param {string[]} ids @param {import("../app.js").Place} place */
+async function deleteAll(ids, place) {
+  const typed = h("input", { class: "input", autocomplete: "off", inputmode: "numeric" });
+  const done = await ask(`Delete ${ids.length} users`, [h("p", null, "They and their metadata are deleted at once."), field(`Type ${ids.length} to confirm`, typed)], [{ label: "Cancel", value: "" }, { label: "Delete", value: "delete", kind: "danger" }], { check: () => typed.value.trim() === String(ids.length) });
+  if (done === "delete") await each(`Deleting ${ids.length} users`, ids, (id) => call("DELETE", userPath(id)), place);
+}
+
+/** @param {import("../app.js").Place} place */
+async function create(place) {
+  const email = h("input", { class: "input", type: "email", autocomplete: "off" });
+  const name = h("input", { class: "input", autocomplete: "off" });
+  const password = h("input", { class: "input", type: "password", autocomplete: "new-password" });
+  const connection = h("input", { class: "input", value: "Username-Password-Authentication", autocomplete: "off", required: true });
+  const metadata = h("textarea", { class: "input area mono", rows: 4, spellcheck: "false", value: "{}" });
+  const problem = h("div", null);
+  /** @type {string} */ let made = "";
+  const done = await ask("Create user", [field("Email", email), field("Name", name, "Left empty, it is the email."), field("Password", password), field("Connection", connection), field("user_metadata", metadata), problem],
+    [{ label: "Cancel", value: "" }, { label: "Create user", value: "create", kind: "primary" }], {
+      testid: "create-user",
+      check: async () => {
+        const { node, errors } = check(metadata.value);
+        if (!node) { fill(problem, h("p", { role: "alert", class: "small bad-text" }, errors.map(({ message, line, column }) => `user_metadata, line ${line}, column ${column}: ${message}`).join("; "))); return false; }
+        const rest = Object.entries({ connection: connection.value, email: email.value, name: name.value, password: password.value }).filter(([, value]) => value !== "");
+        const parts = rest.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+        if (node.members?.length) parts.push(`"user_metadata":${metadata.value}`);
+        try {
+          made = (await call("POST", "/api/v2/users", { body: `{${parts.join(",")}}` })).json().user_id;
+          return true;
+        } catch (error) {
+          fill(problem, failure(error));
+          return false;
+        }
+      },
+    });
+  if (done === "create") {
+    toast("Created");
+    await place.go(session.home(`/users/${encodeURIComponent(made)}`));
+  }
+}
+
+/** Asks, then deletes one user. @param {string} id @param {string} name @param {string | null} version */
+export async function deleteUser(id, name, version) {
+  const typed = h("input", { class: "input mono", autocomplete: "off", spellcheck: "false" });
+  const problem = h("div", null);
+  const done = await ask(`Delete ${name}`, [h("p", null, "The user and all metadata are deleted at once."), field(`Type the user ID ${id} to confirm`, typed), problem], [{ label: "Cancel", value: "" }, { label: "Delete user", value: "delete", kind: "danger" }], {
+    testid: "delete-user",
+    check: async () => {
+      if (typed.value.trim() !== id) { fill(problem, h("p", { role: "alert", class: "small bad-text" }, "That is not the user ID.")); return false; }
+      try { await call("DELETE", userPath(id), { version }); return true; } catch (error) { fill(problem, failure(error)); return false; }
+    },
+  });
+  return done === "delete";
+}
+
