@@ -10,6 +10,7 @@ pub mod client;
 pub mod command;
 pub mod condition;
 pub mod decide;
+pub mod diff;
 pub mod document;
 pub mod effective;
 pub mod entries;

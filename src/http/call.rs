@@ -12,8 +12,9 @@ use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::{Condition, Tags};
 use crate::domain::decide::Rejection;
+use crate::domain::diff::Difference;
 use crate::domain::json::Object;
-use crate::domain::permit::{Caller, permit};
+use crate::domain::permit::{Caller, Permitted, permit};
 use crate::domain::scope::Scope;
 use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
@@ -23,6 +24,8 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// One request on its way through a handler.
@@ -47,7 +50,11 @@ pub struct Call {
     pub request_id: String,
     request: HttpRequest,
     payload: Payload,
+    rehearsal: Option<Rehearsal>,
 }
+
+/// What a rehearsed call would change, filled in by its writes.
+pub type Rehearsal = Rc<RefCell<Vec<Difference>>>;
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -95,6 +102,7 @@ impl Call {
             request_id: raw.request_id,
             request: raw.request,
             payload: raw.payload,
+            rehearsal: None,
             services,
         })
     }
@@ -102,6 +110,13 @@ impl Call {
     /// The method.
     pub fn method(&self) -> &Method {
         self.request.method()
+    }
+
+    /// From now on writes are worked out and not made; what they would change is put into the list.
+    pub fn rehearse(&mut self) -> Rehearsal {
+        let rehearsal = Rehearsal::default();
+        self.rehearsal = Some(rehearsal.clone());
+        rehearsal
     }
 
     /// The headers.
@@ -430,7 +445,23 @@ impl Call {
             bounds.check(&command)?;
         }
         let permitted = permit(&self.caller, command)?;
-        Ok(self.tenant.write_if(permitted, condition, self.provenance(channel), self.now).await?)
+        self.ask(permitted, condition, channel).await
+    }
+
+    /// Writes, or works out what a write would do when the caller asked for that.
+    async fn ask(
+        &self,
+        command: Permitted<Command>,
+        condition: Condition,
+        channel: Channel,
+    ) -> Result<Answer, Problem> {
+        let provenance = self.provenance(channel);
+        let Some(rehearsal) = &self.rehearsal else {
+            return Ok(self.tenant.write_if(command, condition, provenance, self.now).await?);
+        };
+        let answer = self.tenant.rehearse(command, condition, provenance, self.now).await?;
+        rehearsal.borrow_mut().extend(answer.differences.iter().cloned());
+        Ok(answer)
     }
 
     /// What `If-Match` and `If-None-Match` ask.
@@ -513,8 +544,7 @@ impl Call {
         channel: Channel,
         command: Command,
     ) -> Result<Answer, Problem> {
-        let command = crate::tenant::by_server(command);
-        Ok(self.tenant.write(command, self.provenance(channel), self.now).await?)
+        self.ask(crate::tenant::by_server(command), Condition::default(), channel).await
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::call::{Call, Raw};
 use super::problem::Problem;
+use super::query::DRY_RUN;
 use super::random;
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
 use super::{dashboard, health, kv, oauth, operate, own, v1, v2};
+use crate::domain::diff::{self, Difference};
+use crate::domain::json::Builder;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
@@ -27,6 +30,7 @@ pub static TABLES: &[&[Route]] = &[
     v1::ROUTES,
     v1::clients::ROUTES,
     own::ROUTES,
+    own::keys::ROUTES,
     own::tenants::ROUTES,
     health::ROUTES,
     operate::ROUTES,
@@ -86,7 +90,46 @@ async fn run(mut call: Call, route: &'static Route) -> Result<HttpResponse, Prob
     if let Access::Scopes(scopes) = route.access {
         call.authenticate(scopes)?;
     }
-    (route.handler)(call).await
+    if route.method == "GET" || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
+        return (route.handler)(call).await;
+    }
+    if !REHEARSED.iter().any(|prefix| route.path.starts_with(prefix)) {
+        return Err(Problem::query("This call cannot be rehearsed: dry_run is not taken here."));
+    }
+    let rehearsal = call.rehearse();
+    let response = (route.handler)(call).await?;
+    Ok(rehearsed(response, &rehearsal.borrow()).await)
+}
+
+/// Paths whose writes all go through the call, which can work them out without making them.
+const REHEARSED: &[&str] = &[
+    "/api/v2/users",
+    "/api/v2/clients",
+    "/api/v2/client/",
+    "/api/v2/applications",
+    "/api/v2/connections",
+    "/api/v2/client-grants",
+    "/api/v2/resource-servers",
+    "/api/v2/tenants/settings",
+    "/api/user/",
+    "/api/users",
+    "/api/clients",
+    "/dossier/v1/users/",
+    "/dossier/v1/clients/",
+    "/dossier/v1/connections/",
+];
+
+/// The answer a call would have given, with what it would have changed.
+async fn rehearsed(response: HttpResponse, differences: &[Difference]) -> HttpResponse {
+    let status = response.status();
+    let body = actix_web::body::to_bytes(response.into_body()).await.unwrap_or_default();
+    let text = std::str::from_utf8(&body).ok().filter(|text| !text.is_empty()).unwrap_or("null");
+    let mut out = Builder::with_capacity(body.len() + 128);
+    out.flag(DRY_RUN, Some(true))
+        .raw("status", status.as_str())
+        .raw("body", text)
+        .raw("changes", &diff::to_json(differences));
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, super::JSON)).body(out.finish())
 }
 
 /// Management routes that are Auth0's but not ours answer 403 to who is known, since

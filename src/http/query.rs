@@ -63,7 +63,7 @@ impl Query {
             .iter()
             .map(|(name, _)| name.as_str())
             .filter(|name| {
-                ![known, repeatable, &OWN_PARAMETERS].iter().any(|names| names.contains(name))
+                ![known, repeatable, &[DRY_RUN]].iter().any(|names| names.contains(name))
             })
             .collect();
         if !unknown.is_empty() {
@@ -135,8 +135,8 @@ impl Query {
     }
 }
 
-/// Dossier's own parameters, which every route takes.
-const OWN_PARAMETERS: [&str; 3] = ["dry_run", "blame", "as_of"];
+/// Dossier's own parameter of every mutating call: the answer it would give, and nothing written.
+pub const DRY_RUN: &str = "dry_run";
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
 use crate::domain::decide::{LoginKey, Moment, Rejection, decide_if};
+use crate::domain::diff;
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
@@ -39,6 +40,7 @@ pub(super) struct Write {
     pub(super) command: Permitted<Command>,
     pub(super) provenance: Provenance,
     pub(super) condition: Condition,
+    pub(super) is_rehearsal: bool,
     pub(super) now: Timestamp,
     pub(super) reply: Reply,
 }
@@ -121,13 +123,17 @@ impl Tenant {
 
     /// Decides a command and holds its change; what leans on something held is answered with it.
     fn write(&mut self, write: Write) {
-        let Write { command, provenance, condition, now, reply } = write;
+        let Write { command, provenance, condition, is_rehearsal, now, reply } = write;
         if self.is_retired {
             return answer(reply, Err(TenantError::Gone));
         }
-        match self.take(command.into_inner(), provenance, &condition, now) {
+        match self.take(command.into_inner(), provenance, &condition, is_rehearsal, now) {
             Ok((lsn, change)) => {
-                let answer = Ok(Answer { version: change.version, change: Some(change.clone()) });
+                let answer = Ok(Answer {
+                    version: change.version,
+                    change: Some(change.clone()),
+                    differences: Vec::new(),
+                });
                 self.pending.push_back(Pending { lsn, change: Some(change), answer, reply });
             }
             Err(Refused::Now(error)) => answer(reply, Err(error)),
@@ -145,6 +151,7 @@ impl Tenant {
         command: Command,
         provenance: Provenance,
         condition: &Condition,
+        is_rehearsal: bool,
         now: Timestamp,
     ) -> Result<(Lsn, Arc<Change>), Refused> {
         let version = self.head.next();
@@ -158,9 +165,23 @@ impl Tenant {
         let outcomes =
             decided.map_err(|rejection: Rejection| Refused::WithHeld(Err(rejection.into())))?;
         if outcomes.is_empty() {
-            return Err(Refused::WithHeld(Ok(Answer { version: self.head, change: None })));
+            return Err(Refused::WithHeld(Ok(Answer {
+                version: self.head,
+                change: None,
+                differences: Vec::new(),
+            })));
         }
+        let differences =
+            if is_rehearsal { diff::of_outcomes(&view, &outcomes) } else { Vec::new() };
         let change = Arc::new(Change { version, at: now, provenance, outcomes });
+        if is_rehearsal {
+            // It leans on what is held, like any answer, but leaves no trace.
+            return Err(Refused::WithHeld(Ok(Answer {
+                version,
+                change: Some(change),
+                differences,
+            })));
+        }
         let record = format::encode_change(self.uid, &change);
         let lsn = self
             .journal

@@ -7,6 +7,7 @@ use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
 use crate::domain::decide::{LoginKey, Rejection};
+use crate::domain::diff::Difference;
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
@@ -25,6 +26,8 @@ pub struct Answer {
     pub version: Version,
     /// The change; none when everything already was as asked.
     pub change: Option<Arc<Change>>,
+    /// What a rehearsed change would differ in; empty for a change that was made.
+    pub differences: Vec<Difference>,
 }
 
 /// Why a tenant did not do what was asked.
@@ -148,13 +151,39 @@ impl TenantHandle {
         provenance: Provenance,
         now: Timestamp,
     ) -> Result<Answer, TenantError> {
+        self.send(command, condition, false, provenance, now).await
+    }
+
+    /// Works out what a write would do, in the tenant's turn, and leaves everything as it is.
+    ///
+    /// # Errors
+    /// What the write would say.
+    pub async fn rehearse(
+        &self,
+        command: Permitted<Command>,
+        condition: Condition,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Answer, TenantError> {
+        self.send(command, condition, true, provenance, now).await
+    }
+
+    async fn send(
+        &self,
+        command: Permitted<Command>,
+        condition: Condition,
+        is_rehearsal: bool,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Result<Answer, TenantError> {
         let (reply, answer) = oneshot::channel();
-        self.0.address.try_send(Write { command, provenance, condition, now, reply }).map_err(
-            |error| match error {
+        self.0
+            .address
+            .try_send(Write { command, provenance, condition, is_rehearsal, now, reply })
+            .map_err(|error| match error {
                 actix::prelude::SendError::Full(_) => TenantError::Busy,
                 actix::prelude::SendError::Closed(_) => TenantError::Gone,
-            },
-        )?;
+            })?;
         match tokio::time::timeout(self.0.limits.reply_timeout, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(TenantError::Gone),
