@@ -121,6 +121,7 @@ impl Active {
                 self.cut()?;
                 Err(Trouble::Full(error))
             }
+            Err(error) if is_bad_disk(&error) => Err(Trouble::Broken(error)),
             // It cannot be done here; the write will show.
             Err(_) => Ok(()),
         }
@@ -143,9 +144,11 @@ impl Active {
         let end = self.end.saturating_add(size_bytes);
         if end > self.size_bytes && self.limits.preallocate_bytes > 0 {
             let ahead = end.saturating_add(self.limits.preallocate_bytes) - self.size_bytes;
-            // Not needed for being right: if it fails the write itself allocates, or says why not.
-            if self.file.preallocate(self.size_bytes, ahead).is_ok() {
-                self.size_bytes = self.size_bytes.saturating_add(ahead);
+            match self.file.preallocate(self.size_bytes, ahead) {
+                Ok(()) => self.size_bytes = self.size_bytes.saturating_add(ahead),
+                Err(error) if is_bad_disk(&error) => return Err(Trouble::Broken(error)),
+                // It is not needed for being right: the write itself allocates, or says why not.
+                Err(_) => {}
             }
         }
         Ok(())
@@ -206,6 +209,11 @@ impl Active {
         self.link = link;
         Ok(())
     }
+}
+
+/// True if the disk itself failed, which nothing may pass over.
+fn is_bad_disk(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// A segment that was just created.

@@ -196,7 +196,6 @@ impl Problem {
             | JournalError::Io { .. }
             | JournalError::Poisoned
             | JournalError::Full
-            | JournalError::Closed
             | JournalError::TimedOut { .. }
             | JournalError::Options(_) => (String::new(), None),
         };

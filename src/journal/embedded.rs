@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::error::JournalError;
 use super::gather::Gather;
 use super::highwater::{self, HighWater};
-use super::manifest::Manifest;
+use super::manifest::{self, Manifest};
 use super::queue::{Catalog, Gate, Queue};
 use super::recover::{self, Recovered, TornTail};
 use super::replay;
@@ -147,7 +147,7 @@ impl Embedded {
             if let Trouble::Broken(error) = &trouble {
                 poison(&self.queue, &self.progress, &error.to_string());
             }
-            JournalError::io("rewrite", super::manifest::FILE, trouble.into_error())
+            JournalError::io("rewrite", manifest::FILE, trouble.into_error())
         })?;
         let gone = list.closed.iter().filter(|closed| closed.last <= upto);
         let names = gone.map(|closed| segment::file_name(closed.base)).collect();
@@ -167,9 +167,9 @@ fn begin(disk: &dyn Disk, options: &Options) -> Result<Start, JournalError> {
     let (fresh, link) = active::create(disk, &header, options.preallocate_bytes)
         .map_err(|trouble| JournalError::io("create", &name, trouble.into_error()))?;
     let manifest = Manifest { journal, closed: Vec::new(), active: base, salt: header.salt };
-    manifest.write(disk).map_err(|trouble| {
-        JournalError::io("create", super::manifest::FILE, trouble.into_error())
-    })?;
+    manifest
+        .write(disk)
+        .map_err(|trouble| JournalError::io("create", manifest::FILE, trouble.into_error()))?;
     Ok(Start {
         manifest,
         high_water,
@@ -200,6 +200,7 @@ fn resume(disk: &dyn Disk, found: Recovered) -> Result<Start, JournalError> {
         disk.remove(leftover).map_err(|error| JournalError::io("remove", leftover, error))?;
     }
     disk.sync_dir().map_err(|error| JournalError::io("sync", ".", error))?;
+    manifest::reserve(disk, manifest.encode().len());
     let opened = HighWater::open(disk, manifest.journal, &high_water);
     let mark = opened.map_err(|error| JournalError::io("open", highwater::FILE, error))?;
     Ok(Start {

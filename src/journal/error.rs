@@ -101,9 +101,6 @@ pub enum JournalError {
     /// The disk was full, what waited was not written.
     #[error("the disk of the journal is full")]
     Full,
-    /// The journal is closing.
-    #[error("the journal is closed")]
-    Closed,
     /// What was waited for did not happen in time.
     #[error("the journal did not finish within {limit:?}")]
     TimedOut {
@@ -137,7 +134,6 @@ impl JournalError {
             | Self::Foreign { .. }
             | Self::Purged { .. }
             | Self::Poisoned
-            | Self::Closed
             | Self::TimedOut { .. }
             | Self::Options(_) => false,
         }

@@ -6,17 +6,22 @@
 //! synced.
 
 use std::fmt::Write as _;
+use std::io;
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::error::JournalError;
+use super::recover::to_u64;
 use super::segment::{self, FORMAT};
 use super::{Lsn, active::Trouble};
 
 /// The name of the list of segments.
 pub(super) const FILE: &str = "MANIFEST";
 
-/// What it is called until it is renamed.
+/// What the next one is called until it is renamed; the space for it is taken beforehand.
 pub(super) const FRESH_FILE: &str = "MANIFEST.new";
+
+/// A list of a few segments fits into this twice over.
+const LEAST_RESERVE_BYTES: u64 = 4096;
 
 const TITLE: &str = "dossier-journal";
 
@@ -111,17 +116,35 @@ impl Manifest {
     ///
     /// If it fails for want of space the old list is untouched and still the durable one.
     pub(super) fn write(&self, disk: &dyn Disk) -> Result<(), Trouble> {
-        let fresh = disk
-            .create(FRESH_FILE)
-            .and_then(|file| file.write_at(self.encode().as_bytes(), 0).map(|()| file))
-            .map_err(|error| {
-                // Best effort: the next writing replaces it anyway.
-                drop(disk.remove(FRESH_FILE));
-                Trouble::before_sync(error)
-            })?;
+        let text = self.encode();
+        let fresh = write_fresh(disk, text.as_bytes()).map_err(|error| {
+            // Best effort: the next writing replaces it anyway.
+            drop(disk.remove(FRESH_FILE));
+            Trouble::before_sync(error)
+        })?;
         fresh.sync_data().map_err(Trouble::Broken)?;
         disk.rename(FRESH_FILE, FILE).map_err(Trouble::Broken)?;
-        disk.sync_dir().map_err(Trouble::Broken)
+        disk.sync_dir().map_err(Trouble::Broken)?;
+        reserve(disk, text.len());
+        Ok(())
+    }
+}
+
+/// Writes the next list into the space that was reserved for it, if it was.
+fn write_fresh(disk: &dyn Disk, text: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+    let file = disk.open(FRESH_FILE).or_else(|_| disk.create(FRESH_FILE))?;
+    file.write_at(text, 0)?;
+    file.truncate(to_u64(text.len()))?;
+    Ok(file)
+}
+
+/// Takes the space the next list will need, so that on a full disk segments can still be let go
+/// of. Best effort: if there is no space now, there may be some then.
+pub(super) fn reserve(disk: &dyn Disk, size_bytes: usize) {
+    let wanted = to_u64(size_bytes).saturating_mul(2).max(LEAST_RESERVE_BYTES);
+    let reserved = disk.create(FRESH_FILE).and_then(|file| file.preallocate(0, wanted));
+    if reserved.is_err() {
+        drop(disk.remove(FRESH_FILE));
     }
 }
 

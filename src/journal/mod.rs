@@ -4,6 +4,10 @@
 //! waiting for the disk; [`Progress`] says what is durable, and what never will be; and
 //! [`Journal::replay`] hands the records back, in order, after a restart.
 //!
+//! In the folder of the embedded engine lie segments named by their first LSN, `MANIFEST` (what
+//! does not stand there is no part of the journal) and `HIGHWATER` (up to where everything is
+//! known to be synced). [`check`] tells what is wrong with them, [`repair`] mends what it can.
+//!
 //! Two engines keep the promise: [`Embedded`] in files of its own, [`InMemory`] for as long as the
 //! process lives.
 

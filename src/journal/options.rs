@@ -22,7 +22,7 @@ pub struct Options {
     pub durability: Durability,
     /// A segment that has reached this size is closed and the next one begun. Default 64 MiB.
     pub segment_bytes: u64,
-    /// How much space is allocated ahead of the end of the journal. Default 4 MiB; 0 for none.
+    /// How much space is allocated ahead of the end of the journal. Default 1 MiB; 0 for none.
     pub preallocate_bytes: u64,
     /// How many records may wait for the disk. Default 65 536.
     pub max_queue_records: usize,
@@ -48,7 +48,7 @@ impl Options {
         Self {
             durability: Durability::Always,
             segment_bytes: 64 << 20,
-            preallocate_bytes: 4 << 20,
+            preallocate_bytes: 1 << 20,
             max_queue_records: 65_536,
             max_queue_bytes: 32 << 20,
             max_record_bytes: 8 << 20,

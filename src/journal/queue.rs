@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::gather::{Came, Window};
+use super::gather::Window;
 use super::manifest::Manifest;
 use super::{AppendError, Lsn, Options};
 
@@ -47,7 +47,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Write these, and sync them in any case if somebody waits for that.
-    Batch { batch: Vec<Entry>, is_flush_wanted: bool, came: Came },
+    Batch { batch: Vec<Entry>, is_flush_wanted: bool },
     /// Sync what is written; somebody waits for it.
     Flush,
     /// The time that was asked for has come.
@@ -139,25 +139,18 @@ impl Queue {
         // Those who were answered just now, and those who wait already.
         let target = window
             .map_or(0, |window| (window.answered + waiting.entries.len()).min(self.max_records));
-        let mut came = Came::NotAwaited;
         loop {
             let is_urgent = waiting.is_flush_wanted || waiting.is_closing || waiting.is_crowded;
-            let is_enough = waiting.entries.len() >= target;
-            if let Some(window) = window.filter(|_| !is_urgent && !is_enough) {
-                if Instant::now() < window.until {
-                    let until = due.map_or(window.until, |due| due.min(window.until));
-                    waiting = self.sleep(waiting, target, Some(until));
-                    came = Came::TooFew;
-                    if due.is_none_or(|due| Instant::now() < due) {
-                        continue;
-                    }
-                }
-            } else if came == Came::TooFew {
-                came = if is_enough { Came::All } else { Came::NotAwaited };
+            let has_all = is_urgent || waiting.entries.len() >= target;
+            if let Some(window) = window.filter(|_| !has_all)
+                && Instant::now() < window.until
+            {
+                waiting = self.sleep(waiting, target, Some(window.until));
+                continue;
             }
             if !waiting.entries.is_empty() {
                 let is_flush_wanted = waiting.is_flush_wanted;
-                return Work::Batch { batch: waiting.take(spare), is_flush_wanted, came };
+                return Work::Batch { batch: waiting.take(spare), is_flush_wanted };
             }
             if waiting.is_closing {
                 return Work::Close;

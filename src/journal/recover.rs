@@ -223,9 +223,6 @@ pub(super) fn leftovers(
 ) -> Result<Vec<String>, JournalError> {
     let mut leftovers = Vec::new();
     for name in names {
-        if name == manifest::FRESH_FILE {
-            leftovers.push(name.clone());
-        }
         let Some(base) = segment::base_of(name) else { continue };
         if manifest.bases().any(|listed| listed == base) {
             continue;

@@ -58,8 +58,7 @@ impl Writer {
         let mut spare = Vec::new();
         loop {
             match self.queue.next(self.due(), self.gather.window(), std::mem::take(&mut spare)) {
-                Work::Batch { batch, is_flush_wanted, came } => {
-                    self.gather.learn(came);
+                Work::Batch { batch, is_flush_wanted } => {
                     self.commit(&batch, is_flush_wanted);
                     spare = batch;
                     spare.clear();

@@ -115,3 +115,14 @@ fn at_intervals_a_full_disk_keeps_what_was_written_before() {
     drop(journal);
     assert_eq!(recover(&disk).unwrap(), acknowledged);
 }
+
+#[test]
+fn on_a_full_disk_segments_can_be_let_go_of_and_that_heals_it() {
+    let disk = SimDisk::new();
+    let journal = open(&disk);
+    let acknowledged = fill(&disk, &journal, 150_000);
+    assert!(acknowledged.len() > 100);
+    journal.purge(journal.stats().last).unwrap();
+    wait_until(&journal, is_healthy);
+    append_durably(&journal, b"after");
+}

@@ -90,8 +90,11 @@ fn recover(disk: &SimDisk) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
     try_all(&journal, opened.first.previous())
 }
 
+/// The files of a journal, without the space reserved for the next manifest.
 fn names(disk: &SimDisk) -> Vec<String> {
-    super::Disk::list(disk).unwrap()
+    let mut names = super::Disk::list(disk).unwrap();
+    names.retain(|name| name != "MANIFEST.new");
+    names
 }
 
 fn is_segment(name: &str) -> bool {

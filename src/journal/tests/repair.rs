@@ -54,7 +54,7 @@ fn a_flipped_bit_costs_one_record_at_most() {
     let (disk, count) = closed_cleanly();
     for name in names(&disk) {
         let bytes = disk.contents(&name).unwrap();
-        for bit in bits_of(&name, &bytes).step_by(3) {
+        for bit in bits_of(&name, &bytes).step_by(7) {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             let disk = disk.fork();
