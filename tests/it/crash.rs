@@ -109,7 +109,7 @@ struct Marks {
     acknowledged: u64,
     /// The one it waits for.
     waiting: Option<u64>,
-    /// The version of its last acknowledged write.
+    /// The version of the last write acknowledged in this round.
     version: u64,
 }
 
@@ -223,8 +223,17 @@ impl Writer {
     }
 }
 
+/// The version of a shared user, and the mark of the write that made it.
+type Newest = (u64, Option<Value>);
+
 /// Checks a shared user against what all its writers know, and tells them what is true.
-fn check_user(caller: &mut Caller<'_>, id: &str, at: usize, writers: &mut [&mut Writer]) {
+fn check_user(
+    caller: &mut Caller<'_>,
+    id: &str,
+    at: usize,
+    writers: &mut [Writer],
+    mut newest: Newest,
+) -> Newest {
     let (status, user, version) = caller.get(&format!("/api/v2/users/{id}"));
     assert_eq!(status, 200, "{id} is gone");
     let empty = Map::new();
@@ -233,7 +242,6 @@ fn check_user(caller: &mut Caller<'_>, id: &str, at: usize, writers: &mut [&mut 
     assert_eq!(found, bag("app_metadata"), "one change, both bags");
 
     let last = found.remove("last");
-    let mut newest = (0, None);
     let mut candidates = Vec::new();
     for writer in writers.iter_mut() {
         let (number, marks) = (writer.number, &mut writer.marks[at]);
@@ -245,35 +253,36 @@ fn check_user(caller: &mut Caller<'_>, id: &str, at: usize, writers: &mut [&mut 
             .collect();
         found.retain(|key, _| !key.starts_with(&prefix));
         let name = |write| json!({ "writer": number, "number": write });
-        if marks.acknowledged > 0 && marks.version > newest.0 {
+        if marks.version > newest.0 {
             newest = (marks.version, Some(name(marks.acknowledged)));
         }
+        marks.version = 0;
         let waited = marks.waiting.take();
         if own == Marks::after(number, marks.acknowledged) {
             // What it waited for did not happen.
         } else if let Some(write) = waited.filter(|&write| own == Marks::after(number, write)) {
             candidates.push(name(write));
-            *marks = Marks { acknowledged: write, waiting: None, version };
+            marks.acknowledged = write;
         } else {
             panic!("{id}: writer {number} knows {marks:?}, there is {own:?}");
         }
     }
     assert!(found.is_empty(), "{id} has what nobody wrote: {found:?}");
-    if candidates.is_empty() {
-        if newest.1.is_some() {
-            assert_eq!(version, newest.0, "{id} has another version than its last write");
-        }
+    // A write whose answer was on its way may lie before or behind those that were answered.
+    if version == newest.0 {
         assert_eq!(last, newest.1, "{id}: the last write wins");
     } else {
-        assert!(version > newest.0, "{id}: an unacknowledged write came before acknowledged ones");
-        assert!(candidates.contains(&last.unwrap()), "{id}: the last write wins");
+        assert!(version > newest.0, "{id} is older than its last acknowledged write");
+        assert!(last.as_ref().is_some_and(|last| candidates.contains(last)), "{id}: {last:?} wins");
     }
+    (version, last)
 }
 
 /// What is known of one tenant.
 #[derive(Debug, Default)]
 struct Known {
     users: Vec<String>,
+    newest: Vec<Newest>,
     writers: Vec<Writer>,
     versions: HashSet<u64>,
     highest: u64,
@@ -286,8 +295,10 @@ impl Known {
         let mut known = Self::default();
         for number in 0..USERS {
             let email = json!({ "email": format!("shared{number}@example.com") });
-            let (status, user, _) = caller.ask("POST", "/api/v2/users", Some(&email)).unwrap();
+            let (status, user, version) =
+                caller.ask("POST", "/api/v2/users", Some(&email)).unwrap();
             assert_eq!(status, 201);
+            known.newest.push((version, None));
             known.users.push(user["user_id"].as_str().unwrap().to_owned());
         }
         let marks = vec![Marks::default(); USERS];
@@ -307,9 +318,9 @@ impl Known {
         self.highest = self.versions.iter().copied().max().unwrap_or_default();
         let door = Door::open(server, tenant);
         let mut caller = door.connect().unwrap();
-        for (at, id) in self.users.clone().iter().enumerate() {
-            let mut writers: Vec<&mut Writer> = self.writers.iter_mut().collect();
-            check_user(&mut caller, id, at, &mut writers);
+        for (at, (id, newest)) in self.users.iter().zip(&mut self.newest).enumerate() {
+            let before = std::mem::take(newest);
+            *newest = check_user(&mut caller, id, at, &mut self.writers, before);
         }
         for writer in &mut self.writers {
             writer.check(&mut caller);
