@@ -23,13 +23,28 @@ const CHUNK: usize = 1024;
 
 type Chunk = Vec<Option<Document>>;
 
+/// A user under the hash of a login value. The hash is kept so that a table grows
+/// without looking at a single document: growing must not hold the actor up.
+#[derive(Clone, Copy, Debug)]
+struct Login {
+    hash: u32,
+    slot: Slot,
+}
+
+impl Login {
+    /// The hash as tables want it, spread over all bits.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
 /// The durable state of one tenant as its actor holds it.
 #[derive(Debug)]
 pub struct Catalog {
     published: Arc<Published>,
     chunks: Vec<Arc<Chunk>>,
     next: Slot,
-    logins: [HashTable<Slot>; 3],
+    logins: [HashTable<Login>; 3],
     hasher: RandomState,
     /// The journal position of the last change applied.
     lsn: Lsn,
@@ -73,8 +88,11 @@ impl StateView {
     }
 }
 
+/// Login values in lower case, in the order of [`LoginKey::ALL`].
+type LoginValues = [Option<String>; 3];
+
 /// What a user can be looked up by: e-mail, login name, phone number, in the order of [`LoginKey::ALL`].
-fn login_values(document: &Document) -> [Option<String>; 3] {
+fn login_values(document: &Document) -> LoginValues {
     let mut values = [None, None, None];
     for (key, raw) in Members::of(document.json()) {
         let slot = match key {
@@ -116,6 +134,10 @@ impl Catalog {
         resources: Vec<Resource>,
     ) -> Self {
         let mut catalog = Self::new();
+        // Nearly everybody has an e-mail address; the other tables grow as they must.
+        if let Some(emails) = catalog.logins.first_mut() {
+            emails.reserve(documents.len(), |login| Login::spread(login.hash));
+        }
         for document in documents {
             catalog.put(document);
         }
@@ -171,11 +193,12 @@ impl Catalog {
     /// Every user whose `key` attribute is `value`, whatever its case.
     pub fn users_with(&self, key: LoginKey, value: &str) -> Vec<Document> {
         let value = value.to_lowercase();
-        let hash = self.hasher.hash_one(&value);
+        let hash = self.hash(&value);
         let Some(table) = self.logins.get(index_of(key)) else { return Vec::new() };
         let mut found: Vec<(Slot, &Document)> = table
-            .iter_hash(hash)
-            .filter_map(|&slot| self.at(slot).map(|document| (slot, document)))
+            .iter_hash(Login::spread(hash))
+            .filter(|login| login.hash == hash)
+            .filter_map(|login| self.at(login.slot).map(|document| (login.slot, document)))
             .filter(|(_, document)| login_value(document, key).as_ref() == Some(&value))
             .collect();
         found.sort_unstable_by_key(|&(slot, _)| slot);
@@ -221,40 +244,40 @@ impl Catalog {
         self.published.remove_user(id);
     }
 
-    fn forget_logins(
-        &mut self,
-        slot: Slot,
-        values: &[Option<String>; 3],
-        kept: Option<&[Option<String>; 3]>,
-    ) {
-        for (at, (table, value)) in self.logins.iter_mut().zip(values).enumerate() {
-            let stays = kept.is_some_and(|kept| kept.get(at) == Some(value));
-            if let (Some(value), false) = (value, stays)
-                && let Ok(entry) =
-                    table.find_entry(self.hasher.hash_one(value), |&other| other == slot)
+    fn hash(&self, value: &str) -> u32 {
+        u32::try_from(self.hasher.hash_one(value) >> 32).unwrap_or_default()
+    }
+
+    fn forget_logins(&mut self, slot: Slot, values: &LoginValues, kept: Option<&LoginValues>) {
+        let hashes = self.moved(values, kept);
+        for (table, hash) in self.logins.iter_mut().zip(hashes) {
+            if let Some(hash) = hash
+                && let Ok(entry) = table.find_entry(Login::spread(hash), |login| login.slot == slot)
             {
                 entry.remove();
             }
         }
     }
 
-    fn learn_logins(
-        &mut self,
-        slot: Slot,
-        values: &[Option<String>; 3],
-        known: Option<&[Option<String>; 3]>,
-    ) {
-        let (chunks, hasher) = (&self.chunks, &self.hasher);
-        for (at, (table, value)) in self.logins.iter_mut().zip(values).enumerate() {
-            let stays = known.is_some_and(|known| known.get(at) == Some(value));
-            if let (Some(value), false) = (value, stays) {
-                table.insert_unique(hasher.hash_one(value), slot, |&other| {
-                    let value = document_at(chunks, other)
-                        .and_then(|document| login_values(document).into_iter().nth(at));
-                    value.flatten().map_or(0, |value| hasher.hash_one(&value))
+    fn learn_logins(&mut self, slot: Slot, values: &LoginValues, known: Option<&LoginValues>) {
+        let hashes = self.moved(values, known);
+        for (table, hash) in self.logins.iter_mut().zip(hashes) {
+            if let Some(hash) = hash {
+                table.insert_unique(Login::spread(hash), Login { hash, slot }, |login| {
+                    Login::spread(login.hash)
                 });
             }
         }
+    }
+
+    /// The hashes of the values that are not the same in `others`.
+    fn moved(&self, values: &LoginValues, others: Option<&LoginValues>) -> [Option<u32>; 3] {
+        let mut at = 0;
+        values.each_ref().map(|value| {
+            let stays = others.is_some_and(|others| others.get(at) == Some(value));
+            at += 1;
+            value.as_ref().filter(|_| !stays).map(|value| self.hash(value))
+        })
     }
 }
 
