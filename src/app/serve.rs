@@ -385,7 +385,12 @@ async fn stop(
             }
         }
     }
-    match web::block(move || journal.flush()).await {
+    let last_sync = move || {
+        let flushed = journal.flush();
+        journal.close();
+        flushed
+    };
+    match web::block(last_sync).await {
         Ok(Ok(upto)) => {
             log::info!(lsn:% = upto, requests = services.requests.load(Ordering::Relaxed); "stopped");
         }

@@ -32,7 +32,7 @@ pub struct Embedded {
     progress: Arc<watch::Sender<Progress>>,
     stats: Arc<Mutex<Stats>>,
     flush_timeout: Duration,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What was found at the opening; for the log, and for comparing with what snapshots know.
@@ -126,7 +126,8 @@ impl Embedded {
             .spawn(move || writer.run())
             .map_err(|error| JournalError::io("start the thread of", "the journal", error))?;
         let flush_timeout = options.flush_timeout;
-        Ok(Self { disk, queue, catalog, progress, stats, flush_timeout, thread: Some(thread) })
+        let thread = Mutex::new(Some(thread));
+        Ok(Self { disk, queue, catalog, progress, stats, flush_timeout, thread })
     }
 
     /// A file that is missing may have been purged since the list was copied.
@@ -301,6 +302,15 @@ impl Journal for Embedded {
         if is_done { result } else { Err(JournalError::TimedOut { limit: self.flush_timeout }) }
     }
 
+    fn close(&self) {
+        self.queue.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // If it panicked it has told everybody already.
+            drop(thread.join());
+        }
+    }
+
     fn stats(&self) -> Stats {
         let mut stats = *self.stats.lock().unwrap_or_else(PoisonError::into_inner);
         let manifest = self.catalog.lock();
@@ -315,10 +325,6 @@ impl Journal for Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.queue.close();
-        if let Some(thread) = self.thread.take() {
-            // If it panicked it has told everybody already.
-            drop(thread.join());
-        }
+        self.close();
     }
 }

@@ -90,6 +90,9 @@ pub trait Journal: Send + Sync + std::fmt::Debug {
     /// When some of it failed, or the time limit of the engine passed first.
     fn flush(&self) -> Result<Lsn, JournalError>;
 
+    /// Takes nothing more, and leaves behind what tells the next opening how far it was.
+    fn close(&self) {}
+
     /// Counters for metrics and for choosing what to purge.
     fn stats(&self) -> Stats;
 }

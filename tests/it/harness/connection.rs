@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 /// What a server answered.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Response {
     /// The status code.
     pub(crate) status: u16,
@@ -18,6 +18,13 @@ pub(crate) struct Response {
     pub(crate) headers: Vec<(String, String)>,
     /// The body as it came.
     pub(crate) body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        write!(f, "{} {:?} {body}", self.status, self.headers)
+    }
 }
 
 impl Response {

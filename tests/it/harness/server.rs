@@ -45,7 +45,7 @@ pub(crate) struct Server {
     pub(crate) https: String,
     /// The development CA.
     pub(crate) ca: PathBuf,
-    folder: TempDir,
+    folder: Option<TempDir>,
     setup: Setup,
     child: Child,
     admin_token: OnceLock<String>,
@@ -81,7 +81,7 @@ impl Server {
                 url: text(&ready, "url"),
                 https: text(&ready, "https"),
                 ca: PathBuf::from(text(&ready, "ca")),
-                folder,
+                folder: Some(folder),
                 setup,
                 child,
                 admin_token: OnceLock::new(),
@@ -107,7 +107,7 @@ impl Server {
 
     /// Starts another process on the same folder, which has to fail.
     pub(crate) fn second_on_same_folder(&self) -> ExitStatus {
-        match spawn(self.folder.path(), &self.setup) {
+        match spawn(self.folder(), &self.setup) {
             Ok((mut other, _)) => {
                 other.kill().unwrap();
                 panic!("a second process took the same folder");
@@ -125,7 +125,7 @@ impl Server {
     /// Kills it if it runs, and starts it again on the same data.
     pub(crate) fn restart(&mut self) {
         self.kill9();
-        let (child, ready) = spawn(self.folder.path(), &self.setup)
+        let (child, ready) = spawn(self.folder(), &self.setup)
             .unwrap_or_else(|status| panic!("the restart ended with {status}:\n{}", self.log()));
         self.child = child;
         self.url = text(&ready, "url");
@@ -138,14 +138,24 @@ impl Server {
         self.child.try_wait().unwrap().is_none()
     }
 
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("only `into_folder` takes it").path()
+    }
+
+    /// The folder of a server that has ended.
+    pub(crate) fn into_folder(mut self) -> TempDir {
+        assert!(!self.is_alive());
+        self.folder.take().unwrap()
+    }
+
     /// The folder with everything the server keeps.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder().join("data")
     }
 
     /// What was written to standard error so far.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.folder().join("log")).unwrap_or_default()
     }
 
     /// Id and secret of the first machine client.
@@ -205,7 +215,7 @@ impl Drop for Server {
         if self.child.kill().is_ok() {
             self.child.wait().unwrap();
         }
-        if std::thread::panicking() {
+        if std::thread::panicking() && self.folder.is_some() {
             show(&self.log());
         }
     }
