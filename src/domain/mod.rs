@@ -13,6 +13,7 @@ pub mod decide;
 pub mod document;
 pub mod effective;
 pub mod entries;
+pub mod job;
 pub mod json;
 pub mod keys;
 pub mod metadata;
