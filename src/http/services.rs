@@ -2,6 +2,7 @@
 
 use super::names::KnownNames;
 use super::operate::Operations;
+use super::rate::Rates;
 use super::route::Router;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
 use crate::config::{Overridable, Settings};
@@ -31,6 +32,8 @@ pub struct Services {
     pub journal: Arc<dyn Journal>,
     /// Whether everything is restored and nothing is being stopped.
     pub is_ready: AtomicBool,
+    /// How often each client asks.
+    pub rates: Rates,
     /// Requests answered since the start.
     pub requests: AtomicU64,
     /// Where this server can be reached, for issuers, links and the banner.
@@ -78,6 +81,7 @@ impl Services {
             router: Router::new(super::dispatch::TABLES),
             journal,
             is_ready: AtomicBool::new(false),
+            rates: Rates::default(),
             requests: AtomicU64::new(0),
             addresses,
             keys: RwLock::new(Arc::new(keys)),
@@ -117,6 +121,14 @@ impl Services {
     /// The settings a tenant may override.
     pub fn settings_of(&self, tenant: &TenantHandle) -> Overridable {
         self.settings().effective(tenant.id())
+    }
+
+    /// What a client of a tenant may ask: requests a second and at once; `None` = as much as it likes.
+    pub fn rate_limit_of(&self, tenant: &TenantHandle) -> Option<(u32, u32)> {
+        let settings = self.settings();
+        let own = settings.tenant(tenant.id()).map(|own| &own.effective.rate_limit);
+        let limit = own.unwrap_or(&settings.rate_limit);
+        limit.enabled.then_some((limit.rps, limit.burst))
     }
 
     /// The signing keys as they are now.
