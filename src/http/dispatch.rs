@@ -17,6 +17,8 @@ use std::time::Instant;
 /// Every route there is, hot dialects first.
 pub static TABLES: &[&[Route]] = &[
     v2::ROUTES,
+    v2::jobs::FILE_ROUTES,
+    v2::ticket_pages::ROUTES,
     v2::connections::ROUTES,
     v2::grants::ROUTES,
     v2::identities::ROUTES,

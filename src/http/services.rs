@@ -5,6 +5,7 @@ use super::operate::Operations;
 use super::rate::Rates;
 use super::route::Router;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
+use super::v2::jobs::Exports;
 use crate::config::{Overridable, Settings};
 use crate::domain::password::{self, PasswordHash};
 use crate::domain::time::Timestamp;
@@ -34,6 +35,8 @@ pub struct Services {
     pub is_ready: AtomicBool,
     /// How often each client asks.
     pub rates: Rates,
+    /// Finished exports.
+    pub exports: Exports,
     /// Requests answered since the start.
     pub requests: AtomicU64,
     /// Where this server can be reached, for issuers, links and the banner.
@@ -82,6 +85,7 @@ impl Services {
             journal,
             is_ready: AtomicBool::new(false),
             rates: Rates::default(),
+            exports: Exports::default(),
             requests: AtomicU64::new(0),
             addresses,
             keys: RwLock::new(Arc::new(keys)),

@@ -11,5 +11,6 @@ mod concurrency;
 mod crash;
 mod floors;
 mod harness;
+mod jobs;
 mod lifecycle;
 mod wire;
