@@ -10,6 +10,7 @@ use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
 use crate::http::operate::{OperationFailed, Operations};
 use crate::http::services::{Addresses, Services};
+use crate::http::v2::jobs;
 use crate::journal::Journal;
 use crate::tenant::{SnapshotParts, SnapshotState, Snapshots, TakeSnapshots};
 use actix::{Actor, Addr, Arbiter};
@@ -84,6 +85,7 @@ pub async fn serve(
     let server = http_server(&settings, services.clone(), &http, secure)?;
     let handle = server.handle();
     let signals = Signals::heard(hangup).map_err(AppError::Server)?;
+    jobs::resume(&services);
     services.is_ready.store(true, Ordering::Release);
     let ca = https
         .as_ref()

@@ -242,7 +242,7 @@ sections! {
 
     /// How often one token may ask. A tenant may override these.
     rate_limit: RateLimit {
-        /// Whether there is a limit, and `x-ratelimit-*` headers.
+        /// Whether there is a limit; without one, `x-ratelimit-*` headers name one nobody reaches.
         enabled: bool = flag "false", live;
         /// Requests a second in the long run.
         rps: u32 = count "50" ["requests"] "1" to "1000000", live;

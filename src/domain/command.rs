@@ -1,6 +1,7 @@
 //! What is asked of a tenant. Endpoints of every dialect end in one of these.
 
 use super::entries::Entry;
+use super::job::{ImportUser, NewJob};
 use super::json::{self, Builder, Object};
 use super::password::PasswordHash;
 use super::resource::{Resource, ResourceKind};
@@ -283,6 +284,17 @@ pub enum Command {
     },
     /// Make a resource; its id and name must be free.
     CreateResource(Box<Resource>),
+    /// Start a background job; forgets jobs that are kept no longer.
+    StartJob(Box<NewJob>),
+    /// Take rows of an import; no change when they were taken before.
+    ImportUser(Box<ImportUser>),
+    /// Use up a ticket: change its user and remove it.
+    RedeemTicket {
+        /// Its id.
+        id: String,
+        /// What changes.
+        patch: Box<UserPatch>,
+    },
     /// Replace members of a resource one by one; `null` removes one.
     UpdateResource {
         /// Its kind.

@@ -105,7 +105,10 @@ fn target(command: &Command) -> Target<'_> {
         Command::CreateUser(_)
         | Command::ProviderSignIn(_)
         | Command::CreateClient(_)
-        | Command::CreateResource(_) => Target::New,
+        | Command::CreateResource(_)
+        | Command::StartJob(_) => Target::New,
+        Command::ImportUser(import) => Target::Resource(ResourceKind::Job, &import.job),
+        Command::RedeemTicket { id, .. } => Target::Resource(ResourceKind::Ticket, id),
     }
 }
 

@@ -5,6 +5,7 @@
 //! make one, so a handler cannot forget to ask. Scopes follow CONTRACT.md §2–§5.
 
 use super::command::Command;
+use super::job::JobKind;
 use super::resource::ResourceKind;
 use super::scope::{Scope, ScopeSet};
 use super::user::UserId;
@@ -135,6 +136,9 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         | Command::RotateSecret { .. }
         | Command::DeleteClient { .. }
         | Command::CreateResource(_)
+        | Command::StartJob(_)
+        | Command::ImportUser(_)
+        | Command::RedeemTicket { .. }
         | Command::UpdateResource { .. }
         | Command::DeleteResource { .. } => {
             let expected = scopes_of(&command);
@@ -176,17 +180,30 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
             ResourceKind::ClientGrant => &[Scope::CREATE_CLIENT_GRANTS],
             ResourceKind::ResourceServer => &[Scope::CREATE_RESOURCE_SERVERS],
             ResourceKind::Tenant => &[Scope::DOSSIER_OPERATOR],
-            ResourceKind::Settings | ResourceKind::RefreshToken => &[],
-            ResourceKind::Job => &[Scope::CREATE_USERS, Scope::READ_USERS, Scope::UPDATE_USERS],
+            ResourceKind::Settings
+            | ResourceKind::RefreshToken
+            | ResourceKind::Job
+            | ResourceKind::JobPart => &[],
             ResourceKind::Ticket => &[Scope::CREATE_USER_TICKETS],
         },
+        Command::StartJob(job) => match job.kind {
+            JobKind::Import => &[Scope::CREATE_USERS],
+            JobKind::Export => &[Scope::READ_USERS],
+            JobKind::VerificationEmail => &[Scope::UPDATE_USERS],
+        },
+        Command::ImportUser(_) => &[Scope::CREATE_USERS],
+        // Whoever has the ticket's link may use it: the server asks for them.
+        Command::RedeemTicket { .. } => &[],
         Command::UpdateResource { kind, .. } => match kind {
             ResourceKind::Connection => &[Scope::UPDATE_CONNECTIONS],
             ResourceKind::ClientGrant => &[Scope::UPDATE_CLIENT_GRANTS],
             ResourceKind::ResourceServer => &[Scope::UPDATE_RESOURCE_SERVERS],
             ResourceKind::Tenant => &[Scope::DOSSIER_OPERATOR],
             ResourceKind::Settings => &[Scope::UPDATE_TENANT_SETTINGS],
-            ResourceKind::RefreshToken | ResourceKind::Job | ResourceKind::Ticket => &[],
+            ResourceKind::RefreshToken
+            | ResourceKind::Job
+            | ResourceKind::JobPart
+            | ResourceKind::Ticket => &[],
         },
         Command::DeleteResource { kind, .. } => match kind {
             ResourceKind::Connection => &[Scope::DELETE_CONNECTIONS],
@@ -194,7 +211,10 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
             ResourceKind::ResourceServer => &[Scope::DELETE_RESOURCE_SERVERS],
             ResourceKind::Tenant => &[Scope::DOSSIER_OPERATOR],
             ResourceKind::RefreshToken => &[Scope::DELETE_REFRESH_TOKENS],
-            ResourceKind::Settings | ResourceKind::Job | ResourceKind::Ticket => &[],
+            ResourceKind::Settings
+            | ResourceKind::Job
+            | ResourceKind::JobPart
+            | ResourceKind::Ticket => &[],
         },
     }
 }

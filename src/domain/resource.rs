@@ -20,10 +20,12 @@ pub enum ResourceKind {
     RefreshToken,
     /// A tenant; only the default tenant holds these.
     Tenant,
-    /// A background job, its input or its outcome.
+    /// A background job.
     Job,
     /// A ticket for a link sent to a user.
     Ticket,
+    /// What a background job works on, or its errors.
+    JobPart,
 }
 
 /// A small thing of a tenant, its members as sent.
@@ -50,7 +52,8 @@ impl Resource {
             | ResourceKind::RefreshToken
             | ResourceKind::Tenant
             | ResourceKind::Job
-            | ResourceKind::Ticket => return None,
+            | ResourceKind::Ticket
+            | ResourceKind::JobPart => return None,
         };
         self.body.get_str(key).map(std::borrow::Cow::into_owned)
     }

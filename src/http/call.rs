@@ -4,6 +4,7 @@ use super::dashboard::{self, Bounds};
 use super::names::Names;
 use super::problem::Problem;
 use super::query::Query;
+use super::rate::Quota;
 use super::route::{Dialect, Params, Route};
 use super::schema;
 use super::services::{Services, token_tenant};
@@ -247,6 +248,19 @@ impl Call {
             .get("access_token")
             .filter(|_| is_v1 && !self.headers().contains_key(header::AUTHORIZATION));
         from_query.map_or_else(|| self.bearer(), Ok)
+    }
+
+    /// Takes this request out of what its client, or its tenant, may ask.
+    pub fn metered(&self) -> Quota {
+        let (rates, tenant) = (&self.services.rates, self.tenant.uid());
+        let Caller { client_id, subject, .. } = &self.caller;
+        let client = if client_id.is_empty() { subject } else { client_id };
+        match self.services.rate_limit_of(&self.tenant) {
+            None => rates.count(tenant, self.now),
+            // Nobody yet: the answer will be 401.
+            Some((_, burst)) if client.is_empty() => Quota::untouched(burst, self.now),
+            Some(limit) => rates.take(tenant, client, limit, self.now),
+        }
     }
 
     /// The bearer token of the request, from the one `Authorization` header there may be.

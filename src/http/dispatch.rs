@@ -1,9 +1,10 @@
 //! The one handler of all requests.
 
-use super::call::{Call, Raw};
+use super::call::{Call, Raw, host_of};
 use super::problem::Problem;
 use super::query::DRY_RUN;
 use super::random;
+use super::rate::{Quota, UNLIMITED};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
 use super::{dashboard, health, kv, oauth, operate, own, v1, v2};
@@ -19,6 +20,8 @@ use std::time::Instant;
 /// Every route there is, hot dialects first.
 pub static TABLES: &[&[Route]] = &[
     v2::ROUTES,
+    v2::jobs::FILE_ROUTES,
+    v2::ticket_pages::ROUTES,
     v2::connections::ROUTES,
     v2::grants::ROUTES,
     v2::identities::ROUTES,
@@ -38,6 +41,7 @@ pub static TABLES: &[&[Route]] = &[
 ];
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Takes one request and answers it.
 pub async fn dispatch(
@@ -49,18 +53,27 @@ pub async fn dispatch(
     let request_id = random::request_id();
     let head = request.clone();
     let raw = Raw { request, payload, request_id: request_id.clone() };
-    let mut response = answer(raw, services.clone()).await;
+    let mut quota = None;
+    let mut response = answer(raw, services.clone(), &mut quota).await;
     let headers = response.headers_mut();
+    if dialect_of(head.path()) == Dialect::V2 {
+        quota.unwrap_or_else(|| unmetered(&head, &services)).put(headers);
+    }
+    let correlation_id = correlation_id(&head);
+    if let Some(id) = &correlation_id {
+        headers.insert(CORRELATION_ID.clone(), id.clone());
+    }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID.clone(), id);
     }
     add_cors(&head, headers, &services);
     services.requests.fetch_add(1, Ordering::Relaxed);
-    log_access(&head, response.status(), started, &request_id, &services);
+    let ids = (request_id.as_str(), correlation_id.as_ref());
+    log_access(&head, response.status(), started, ids, &services);
     response
 }
 
-async fn answer(raw: Raw, services: Data<Services>) -> HttpResponse {
+async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -> HttpResponse {
     let path = raw.request.uri().path().to_owned();
     let dialect = dialect_of(&path);
     let settings = services.settings();
@@ -83,12 +96,20 @@ async fn answer(raw: Raw, services: Data<Services>) -> HttpResponse {
         Ok(call) => call,
         Err(problem) => return problem.answer(route.dialect),
     };
-    run(call, route).await.unwrap_or_else(|problem| problem.answer(route.dialect))
+    run(call, route, quota).await.unwrap_or_else(|problem| problem.answer(route.dialect))
 }
 
-async fn run(mut call: Call, route: &'static Route) -> Result<HttpResponse, Problem> {
+async fn run(
+    mut call: Call,
+    route: &'static Route,
+    quota: &mut Option<Quota>,
+) -> Result<HttpResponse, Problem> {
     if let Access::Scopes(scopes) = route.access {
-        call.authenticate(scopes)?;
+        let authenticated = call.authenticate(scopes);
+        if route.dialect == Dialect::V2 {
+            quota.insert(call.metered()).check(call.now)?;
+        }
+        authenticated?;
     }
     if route.method == "GET" || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
         return (route.handler)(call).await;
@@ -130,6 +151,20 @@ async fn rehearsed(response: HttpResponse, differences: &[Difference]) -> HttpRe
         .raw("body", text)
         .raw("changes", &diff::to_json(differences));
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, super::JSON)).body(out.finish())
+}
+
+/// What is told of the quota where a request did not come as far as a client.
+fn unmetered(request: &HttpRequest, services: &Services) -> Quota {
+    let tenant = services.directory.by_host(host_of(request));
+    let limit = services.rate_limit_of(&tenant).map_or(UNLIMITED, |(_, burst)| burst);
+    Quota::untouched(limit, services.now())
+}
+
+/// The caller's own id of the request, when it is short and printable (CONTRACT.md §6.6).
+fn correlation_id(request: &HttpRequest) -> Option<HeaderValue> {
+    let id = request.headers().get(&CORRELATION_ID)?;
+    let is_fit = (1..=64).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    is_fit.then(|| id.clone())
 }
 
 /// Management routes that are Auth0's but not ours answer 403 to who is known, since
@@ -192,7 +227,7 @@ fn add_cors(request: &HttpRequest, headers: &mut header::HeaderMap, services: &S
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static(
-                "WWW-Authenticate,Server-Authorization,ETag,Dossier-Version,X-Request-Id,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After",
+                "WWW-Authenticate,Server-Authorization,ETag,Dossier-Version,X-Request-Id,X-Correlation-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After",
             ),
         );
     }
@@ -203,7 +238,7 @@ fn log_access(
     request: &HttpRequest,
     status: StatusCode,
     started: Instant,
-    request_id: &str,
+    (request_id, correlation_id): (&str, Option<&HeaderValue>),
     services: &Services,
 ) {
     use crate::config::AccessLog;
@@ -215,9 +250,10 @@ fn log_access(
         AccessLog::Slow => took >= settings.log.slow || status.is_server_error(),
     };
     if is_wanted {
+        let correlation_id = correlation_id.and_then(|id| id.to_str().ok());
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         log::info!(
-            method:% = request.method(), path = request.uri().path(), status = status.as_u16(), micros, request_id;
+            method:% = request.method(), path = request.uri().path(), status = status.as_u16(), micros, request_id, correlation_id;
             "request"
         );
     }

@@ -17,6 +17,7 @@ pub mod own;
 pub mod problem;
 pub mod query;
 pub mod random;
+pub mod rate;
 pub mod route;
 pub mod schema;
 pub mod services;

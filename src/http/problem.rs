@@ -10,6 +10,7 @@ use super::schema;
 use super::tokens::TokenError;
 use crate::domain::condition::ChangedKey;
 use crate::domain::decide::{LoginKey, Rejection};
+use crate::domain::job::JobKind;
 use crate::domain::json::{Builder, Fault, Kind};
 use crate::domain::permit::{self, Forbidden};
 use crate::domain::resource::ResourceKind;
@@ -417,6 +418,14 @@ impl From<Rejection> for Problem {
             Rejection::IdentityExists => Self::new(409, "identity_exists", "Specified identity already exists."),
             Rejection::MainIdentity => Self::body("Main identity cannot be removed."),
             Rejection::IdentityNotFound => Self::new(404, "inexistent_identity", "The identity does not exist."),
+            Rejection::TooManyJobs { kind, limit } => too_many_jobs(kind, limit),
+            // Only the server itself asks for rows.
+            Rejection::RowOutOfTurn { .. } => Self::internal(),
+            Rejection::TooManyTickets { limit } => Self::new(
+                403,
+                "entity_limit_reached",
+                format!("This tenant may have at most {limit} tickets that are neither used nor expired."),
+            ),
         }
     }
 }
@@ -445,6 +454,25 @@ fn precondition_failed(current: Option<Version>, changed: &[ChangedKey]) -> Prob
     }
 }
 
+/// The 429 of a job too many (CONTRACT.md §5).
+fn too_many_jobs(kind: JobKind, limit: usize) -> Problem {
+    let what = match kind {
+        JobKind::Import => "import users",
+        JobKind::Export => "export users",
+        JobKind::VerificationEmail => "verification email",
+    };
+    Problem {
+        retry_after: Some(1),
+        ..Problem::new(
+            429,
+            "too_many_requests",
+            format!(
+                "There are {limit} active {what} jobs, please wait until some of them are finished and try again"
+            ),
+        )
+    }
+}
+
 /// The 404 of a kind of resource.
 pub fn no_resource(kind: ResourceKind) -> Problem {
     let (code, message) = match kind {
@@ -458,7 +486,7 @@ pub fn no_resource(kind: ResourceKind) -> Problem {
             ("inexistent_refresh_token", "The refresh token does not exist")
         }
         ResourceKind::Tenant => ("inexistent_tenant", "The tenant does not exist."),
-        ResourceKind::Job => ("inexistent_job", "The job does not exist"),
+        ResourceKind::Job | ResourceKind::JobPart => ("inexistent_job", "The job does not exist"),
         ResourceKind::Ticket => ("inexistent_ticket", "The ticket does not exist"),
     };
     Problem::new(404, code, message)
@@ -480,6 +508,7 @@ fn resource_exists(kind: ResourceKind) -> Problem {
         ResourceKind::Settings
         | ResourceKind::RefreshToken
         | ResourceKind::Job
+        | ResourceKind::JobPart
         | ResourceKind::Ticket => ("conflict", "It already exists."),
     };
     Problem::new(409, code, message)

@@ -3,8 +3,10 @@
 use super::dashboard::Dashboard;
 use super::names::KnownNames;
 use super::operate::Operations;
+use super::rate::Rates;
 use super::route::Router;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
+use super::v2::jobs::Exports;
 use crate::config::{Overridable, Settings};
 use crate::domain::password::{self, PasswordHash};
 use crate::domain::time::Timestamp;
@@ -32,6 +34,10 @@ pub struct Services {
     pub journal: Arc<dyn Journal>,
     /// Whether everything is restored and nothing is being stopped.
     pub is_ready: AtomicBool,
+    /// How often each client asks.
+    pub rates: Rates,
+    /// Finished exports.
+    pub exports: Exports,
     /// Requests answered since the start.
     pub requests: AtomicU64,
     /// Where this server can be reached, for issuers, links and the banner.
@@ -81,6 +87,8 @@ impl Services {
             router: Router::new(super::dispatch::TABLES),
             journal,
             is_ready: AtomicBool::new(false),
+            rates: Rates::default(),
+            exports: Exports::default(),
             requests: AtomicU64::new(0),
             addresses,
             dashboard: Dashboard::default(),
@@ -127,6 +135,14 @@ impl Services {
     /// The settings a tenant may override.
     pub fn settings_of(&self, tenant: &TenantHandle) -> Overridable {
         self.settings().effective(tenant.id())
+    }
+
+    /// What a client of a tenant may ask: requests a second and at once; `None` = as much as it likes.
+    pub fn rate_limit_of(&self, tenant: &TenantHandle) -> Option<(u32, u32)> {
+        let settings = self.settings();
+        let own = settings.tenant(tenant.id()).map(|own| &own.effective.rate_limit);
+        let limit = own.unwrap_or(&settings.rate_limit);
+        limit.enabled.then_some((limit.rps, limit.burst))
     }
 
     /// The signing keys as they are now.

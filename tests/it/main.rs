@@ -11,6 +11,7 @@ mod concurrency;
 mod crash;
 mod floors;
 mod harness;
+mod jobs;
 mod lifecycle;
 mod recovery;
 mod wire;

@@ -6,7 +6,9 @@
 
 mod clients;
 mod identities;
+mod jobs;
 mod resources;
+mod tickets;
 mod users;
 
 use super::change::Outcome;
@@ -14,6 +16,7 @@ use super::client::Client;
 use super::command::Command;
 use super::condition::{self, ChangedKey, Condition};
 use super::document::Document;
+use super::job::JobKind;
 use super::json::Kind;
 use super::metadata::Bag;
 use super::policy::Rules;
@@ -276,6 +279,26 @@ pub enum Rejection {
     /// The user has no such identity.
     #[error("the user has no such identity")]
     IdentityNotFound,
+    /// As many jobs of this kind are under way as allowed.
+    #[error("{limit} jobs of type {} are under way, no more are allowed", kind.name())]
+    TooManyJobs {
+        /// What they do.
+        kind: JobKind,
+        /// Jobs allowed.
+        limit: usize,
+    },
+    /// The tenant has as many tickets as allowed.
+    #[error("the tenant may have {limit} tickets")]
+    TooManyTickets {
+        /// Tickets allowed.
+        limit: usize,
+    },
+    /// Rows of an import before this one are not done.
+    #[error("the next row of the import is {done}")]
+    RowOutOfTurn {
+        /// Rows done.
+        done: u64,
+    },
 }
 
 /// What a decision is made from besides the view.
@@ -346,6 +369,9 @@ pub fn decide(
         Command::RotateSecret { id, secret } => clients::rotate(view, moment, &id, secret),
         Command::DeleteClient { id } => clients::delete(view, id),
         Command::CreateResource(resource) => resources::create(view, moment, *resource),
+        Command::StartJob(new) => jobs::start(view, moment, *new),
+        Command::ImportUser(import) => jobs::import(view, moment, *import),
+        Command::RedeemTicket { id, patch } => tickets::redeem(view, moment, &id, *patch),
         Command::UpdateResource { kind, id, patch } => {
             resources::update(view, moment, kind, &id, &patch)
         }

@@ -28,7 +28,12 @@ pub(super) fn create(
         return Err(Rejection::ClientNotFound);
     }
     let body = merged(kind, &Object::empty(), &new.body, moment.rules)?;
-    Ok(vec![Outcome::Resource(Arc::new(Resource { version: moment.version, body, ..new }))])
+    let mut outcomes =
+        vec![Outcome::Resource(Arc::new(Resource { version: moment.version, body, ..new }))];
+    if kind == ResourceKind::Ticket {
+        outcomes.extend(super::tickets::expired(view, moment.now)?);
+    }
+    Ok(outcomes)
 }
 
 /// Members are replaced one by one, but for those that are merged themselves: the
@@ -60,6 +65,7 @@ fn merged(
         | ResourceKind::RefreshToken
         | ResourceKind::Tenant
         | ResourceKind::Job
+        | ResourceKind::JobPart
         | ResourceKind::Ticket => Ok(body),
     }
 }
@@ -113,6 +119,7 @@ pub(super) fn delete(
         | ResourceKind::RefreshToken
         | ResourceKind::Tenant
         | ResourceKind::Job
+        | ResourceKind::JobPart
         | ResourceKind::Ticket => Vec::new(),
     };
     let orphans = grants

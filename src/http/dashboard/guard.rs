@@ -61,7 +61,10 @@ impl Bounds {
             | Command::DeleteClient { .. }
             | Command::CreateResource(_)
             | Command::UpdateResource { .. }
-            | Command::DeleteResource { .. } => return Err(beyond("anything but metadata")),
+            | Command::DeleteResource { .. }
+            | Command::StartJob(_)
+            | Command::ImportUser(_)
+            | Command::RedeemTicket { .. } => return Err(beyond("anything but metadata")),
         };
         for bag in bags {
             // An empty object removes every key, those of others too.

@@ -5,10 +5,13 @@ pub mod connections;
 pub mod fields;
 pub mod grants;
 pub mod identities;
+pub mod jobs;
 mod list;
 pub mod resource_servers;
 pub mod settings;
 pub mod subresources;
+pub mod ticket_pages;
+mod tickets;
 pub mod users;
 pub(in crate::http) mod wire;
 
@@ -40,6 +43,8 @@ const READ_CLIENT: &[Scope] = &[
 const LIST_CLIENTS: &[Scope] =
     &[Scope::READ_CLIENTS, Scope::READ_CLIENT_KEYS, Scope::READ_CLIENT_SUMMARY];
 const UPDATE_CLIENT: &[Scope] = &[Scope::UPDATE_CLIENTS, Scope::UPDATE_CLIENT_KEYS];
+const READ_JOB: &[Scope] = &[Scope::CREATE_USERS, Scope::READ_USERS];
+const CREATE_TICKET: &[Scope] = &[Scope::CREATE_USER_TICKETS];
 const DELETE_USER: &[Scope] = &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER];
 
 /// The routes of users and clients; the singular and `applications` spellings are the seed's.
@@ -117,6 +122,39 @@ pub static ROUTES: &[Route] = &[
         &[Scope::DELETE_CLIENTS],
         "Delete a client",
         |call| Box::pin(clients::delete(call)),
+    ),
+    route("POST", "/api/v2/jobs/users-imports", &[Scope::CREATE_USERS], "Import users", |call| {
+        Box::pin(jobs::create_import(call))
+    }),
+    route("POST", "/api/v2/jobs/users-exports", &[Scope::READ_USERS], "Export users", |call| {
+        Box::pin(jobs::create_export(call))
+    }),
+    route(
+        "POST",
+        "/api/v2/jobs/verification-email",
+        &[Scope::UPDATE_USERS],
+        "Send a verification e-mail",
+        |call| Box::pin(jobs::create_verification_email(call)),
+    ),
+    route("GET", "/api/v2/jobs/{id}", READ_JOB, "Get a job", |call| {
+        Box::pin(async move { jobs::get(&call) })
+    }),
+    route("GET", "/api/v2/jobs/{id}/errors", READ_JOB, "List a job's errors", |call| {
+        Box::pin(async move { jobs::errors(&call) })
+    }),
+    route(
+        "POST",
+        "/api/v2/tickets/email-verification",
+        CREATE_TICKET,
+        "Create a link that verifies an address",
+        |call| Box::pin(tickets::verify_email(call)),
+    ),
+    route(
+        "POST",
+        "/api/v2/tickets/password-change",
+        CREATE_TICKET,
+        "Create a link that sets a password",
+        |call| Box::pin(tickets::change_password(call)),
     ),
     route("GET", "/api/v2/client/{id}", READ_CLIENT, "Get a client", |call| {
         Box::pin(async move { clients::get(&call) })

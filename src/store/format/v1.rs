@@ -210,6 +210,7 @@ fn kind_number(kind: ResourceKind) -> u8 {
         ResourceKind::Tenant => 6,
         ResourceKind::Job => 7,
         ResourceKind::Ticket => 8,
+        ResourceKind::JobPart => 9,
     }
 }
 
@@ -223,6 +224,7 @@ fn kind(number: u8) -> Result<ResourceKind, FormatError> {
         6 => ResourceKind::Tenant,
         7 => ResourceKind::Job,
         8 => ResourceKind::Ticket,
+        9 => ResourceKind::JobPart,
         _ => return Err(FormatError::Damaged("unknown kind of resource")),
     })
 }
