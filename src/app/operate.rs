@@ -34,14 +34,14 @@ impl Operator {
         services: web::Data<Services>,
         snapshots: Option<Addr<Snapshots>>,
         keys: KeyStore,
-        loaded: Loaded,
+        loaded: Arc<Mutex<Loaded>>,
         reload: Arc<Reload>,
     ) -> Self {
         Self {
             services,
             snapshots,
             keys: Arc::new(Mutex::new(keys)),
-            loaded: Arc::new(Mutex::new(loaded)),
+            loaded,
             reload,
         }
     }
