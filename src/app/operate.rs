@@ -37,13 +37,7 @@ impl Operator {
         loaded: Arc<Mutex<Loaded>>,
         reload: Arc<Reload>,
     ) -> Self {
-        Self {
-            services,
-            snapshots,
-            keys: Arc::new(Mutex::new(keys)),
-            loaded,
-            reload,
-        }
+        Self { services, snapshots, keys: Arc::new(Mutex::new(keys)), loaded, reload }
     }
 }
 

@@ -18,8 +18,8 @@ use actix_web::{App, HttpServer, web};
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -79,7 +79,11 @@ pub async fn serve(
         addresses.clone(),
         Box::new(clock::now),
     );
-    let services = web::Data::new(services.with_dashboard(dashboard(running.clone(), &settings, state.clone())));
+    let services = web::Data::new(services.with_dashboard(dashboard(
+        running.clone(),
+        &settings,
+        state.clone(),
+    )));
     let (snapshots, snapshot_arbiter) = start_snapshots(&settings, &mut opened, &services, state);
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
     let server = http_server(&settings, services.clone(), &http, secure)?;

@@ -12,4 +12,5 @@ mod crash;
 mod floors;
 mod harness;
 mod lifecycle;
+mod ui;
 mod wire;
