@@ -34,16 +34,10 @@ impl Operator {
         services: web::Data<Services>,
         snapshots: Option<Addr<Snapshots>>,
         keys: KeyStore,
-        loaded: Loaded,
+        loaded: Arc<Mutex<Loaded>>,
         reload: Arc<Reload>,
     ) -> Self {
-        Self {
-            services,
-            snapshots,
-            keys: Arc::new(Mutex::new(keys)),
-            loaded: Arc::new(Mutex::new(loaded)),
-            reload,
-        }
+        Self { services, snapshots, keys: Arc::new(Mutex::new(keys)), loaded, reload }
     }
 }
 

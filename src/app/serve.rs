@@ -19,8 +19,8 @@ use actix_web::{App, HttpServer, web};
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -71,6 +71,7 @@ pub async fn serve(
         https: https.as_ref().map(|(listener, ..)| local_address(listener)),
     };
     let state = Arc::new(SnapshotState::default());
+    let running = Arc::new(Mutex::new(loaded.clone()));
     let services = Services::new(
         directory.clone(),
         opened.journal.clone(),
@@ -79,7 +80,11 @@ pub async fn serve(
         addresses.clone(),
         Box::new(clock::now),
     );
-    let services = web::Data::new(services.with_dashboard(dashboard(&loaded, state.clone())));
+    let services = web::Data::new(services.with_dashboard(dashboard(
+        running.clone(),
+        &settings,
+        state.clone(),
+    )));
     let (snapshots, snapshot_arbiter) = start_snapshots(&settings, &mut opened, &services, state);
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
     let server = http_server(&settings, services.clone(), &http, secure)?;
@@ -96,7 +101,7 @@ pub async fn serve(
     // The folder stays locked until the end.
     let Opened { dir, keys, journal, .. } = opened;
     let operator =
-        Arc::new(Operator::new(services.clone(), snapshots.clone(), keys, loaded, reload));
+        Arc::new(Operator::new(services.clone(), snapshots.clone(), keys, running, reload));
     services.set_operations(Some(operator));
     let ended = run(server, handle, &services, &settings, signals).await;
     services.set_operations(None);
@@ -106,7 +111,11 @@ pub async fn serve(
 }
 
 /// What the dashboard is told of this server.
-fn dashboard(loaded: &Loaded, snapshots: Arc<SnapshotState>) -> Dashboard {
+fn dashboard(
+    loaded: Arc<Mutex<Loaded>>,
+    settings: &Settings,
+    snapshots: Arc<SnapshotState>,
+) -> Dashboard {
     assets::warm_up();
     // For work on the pages: they are read from this folder and need no new build.
     let read = std::env::var_os("DOSSIER_UI_DIR").map(|folder| {
@@ -117,9 +126,9 @@ fn dashboard(loaded: &Loaded, snapshots: Arc<SnapshotState>) -> Dashboard {
         read
     });
     Dashboard {
-        loaded: loaded.clone(),
+        loaded,
         snapshots,
-        is_memory: loaded.settings.storage.mode == StorageMode::Memory,
+        is_memory: settings.storage.mode == StorageMode::Memory,
         started: clock::now(),
         read,
         ..Dashboard::default()

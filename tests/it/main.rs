@@ -14,4 +14,5 @@ mod harness;
 mod jobs;
 mod lifecycle;
 mod recovery;
+mod ui;
 mod wire;

@@ -218,36 +218,6 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-
-    fn files_below(folder: &Path, prefix: &str, found: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
-            if entry.file_type().unwrap().is_dir() {
-                files_below(&entry.path(), &format!("{name}/"), found);
-            } else {
-                found.push(name);
-            }
-        }
-    }
-
-    #[test]
-    fn every_page_file_in_the_folder_is_embedded() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/dashboard/web");
-        let mut found = Vec::new();
-        files_below(&folder, "", &mut found);
-        let not_served = ["index.html", "package.json", "package-lock.json"];
-        found.retain(|name| !not_served.contains(&name.as_str()) && !name.starts_with("editor/"));
-        found.sort();
-        let mut own: Vec<&str> = ASSETS
-            .iter()
-            .map(|asset| asset.path)
-            .filter(|path| ![EDITOR, "licences.txt"].contains(path))
-            .collect();
-        own.sort_unstable();
-        assert_eq!(found, own);
-    }
 
     #[test]
     fn a_title_cannot_break_out_of_the_page() {

@@ -13,6 +13,7 @@ use crate::tenant::TenantHandle;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::Value;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ fn snapshots(call: &Call) -> String {
 
 /// Every setting with its value, its default and where it comes from.
 pub(super) fn config(call: &Call) -> HttpResponse {
-    let mut now = config::print_json(&call.services.dashboard.loaded);
+    let running = &call.services.dashboard.loaded;
+    let mut now = config::print_json(&running.lock().unwrap_or_else(PoisonError::into_inner));
     let defaults = config::print_json(&Loaded::defaults());
     for setting in config::settings() {
         let at = format!("/settings/{}", setting.path.replace('.', "/"));

@@ -25,14 +25,14 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use assets::ReadAsset;
 use session::{Link, Pass, Role, Session, Sessions};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What the dashboard keeps for itself.
 pub struct Dashboard {
     /// Links and sessions.
     pub sessions: Sessions,
-    /// The configuration with its origins.
-    pub loaded: Loaded,
+    /// The configuration as it runs, with its origins.
+    pub loaded: Arc<Mutex<Loaded>>,
     /// What the snapshot actor tells of itself.
     pub snapshots: Arc<SnapshotState>,
     /// Whether data outlives the process.
@@ -47,7 +47,7 @@ impl Default for Dashboard {
     fn default() -> Self {
         Self {
             sessions: Sessions::default(),
-            loaded: Loaded::defaults(),
+            loaded: Arc::new(Mutex::new(Loaded::defaults())),
             snapshots: Arc::default(),
             is_memory: true,
             started: Timestamp::from_millis(0),

@@ -57,7 +57,7 @@ export function when(moment) {
 
 /** Two letters for who has no picture. @param {string} name */
 export function initials(name) {
-  const words = name.split(/[\s._@|-]+/).filter(Boolean);
+  const words = name.replace(/@.*$/, "").split(/[\s._|-]+/).filter(Boolean);
   const letters = words.length > 1 ? [words[0], words[1]] : [words[0] ?? "?"];
   return letters.map((word) => [...word][0]).join("").toUpperCase();
 }

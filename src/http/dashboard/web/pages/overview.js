@@ -1,9 +1,9 @@
 // @ts-check
 // The tenant and the server at a glance; rates are the difference of two readings.
 
-import { get } from "../lib/api.js";
-import { badge, fill, h } from "../lib/dom.js";
-import { ago, grouped, lasting, limit, when } from "../lib/format.js";
+import { call, get } from "../lib/api.js";
+import { badge, failure, fill, h } from "../lib/dom.js";
+import { ago, grouped, lasting, limit, size, when } from "../lib/format.js";
 import * as session from "../lib/session.js";
 
 const EVERY = 1000;
@@ -35,12 +35,29 @@ export async function overviewPage() {
   const state = h("span", { class: "badge ok", "data-testid": "live" }, "live");
   const tiles = h("div", { class: "tiles" });
   const cards = h("div", { class: "two" });
-  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push" }, state)), tiles, cards);
+  const foot = h("div", { class: "stack-s" });
+  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push" }, state)), tiles, cards, foot);
   /** @type {{ at: number, requests: number, version: number } | null} */ let last = null;
   /** @type {number[]} */ const requests = [];
   /** @type {number[]} */ const writes = [];
   let timer = 0;
   let isOver = false;
+
+  const taken = h("div", { "aria-live": "polite", "data-testid": "snapshot-result" });
+  const take = h("button", { class: "btn", type: "button", "data-testid": "take-snapshot", onclick: snapshot }, "Take snapshot");
+  /** Asks for a snapshot now; it may take a while, and says what came of it. */
+  async function snapshot() {
+    take.disabled = true;
+    fill(taken, h("div", { class: "row small" }, h("progress", { "aria-label": "Taking a snapshot" }), "Writing…"));
+    try {
+      const { snapshots } = (await call("POST", "/dossier/v1/snapshots")).json();
+      const line = (/** @type {any} */ one) => h("div", { class: "small" }, h("span", { class: "mono" }, one.file), ` · ${one.tenant} · ${grouped(one.users)} users · ${size(one.bytes)} · ${(one.milliseconds / 1000).toFixed(2)} s`, one.verified && [" ", badge("verified", "ok")]);
+      fill(taken, snapshots.length === 0 ? h("div", { class: "small muted" }, "Nothing has changed since the last snapshot.") : snapshots.map(line));
+    } catch (error) {
+      fill(taken, failure(error));
+    }
+    take.disabled = false;
+  }
 
   const tile = (/** @type {string} */ name, /** @type {string} */ label, /** @type {any} */ value, /** @type {any} */ more = null) =>
     h("div", { class: "tile", "data-testid": `tile-${name}` }, h("div", { class: "dim small" }, label), h("div", { class: "figure" }, value), more);
@@ -84,7 +101,9 @@ export async function overviewPage() {
     }
     if (!isOver) timer = window.setTimeout(poll, EVERY);
   }
-  draw((await get("/dossier/v1/overview")).json());
+  const first = (await get("/dossier/v1/overview")).json();
+  draw(first);
+  if (session.can("dossier:operator") && !first.snapshots.in_memory) fill(foot, h("div", { class: "row" }, take), taken);
   timer = window.setTimeout(poll, EVERY);
   return { ...page, close: () => { isOver = true; clearTimeout(timer); } };
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // Who is signed in, how this browser shows things, and every setting of the server with its origin.
 
-import { ApiError, get } from "../lib/api.js";
+import { ApiError, call, get } from "../lib/api.js";
 import { badge, failure, fill, h } from "../lib/dom.js";
 import { hasRich, prefersPlain } from "../lib/editor.js";
 import { setZone, when, zone } from "../lib/format.js";
@@ -46,10 +46,20 @@ async function configuration() {
     return failure(error);
   }
   const text = (/** @type {any} */ value) => (typeof value === "string" ? value || '""' : JSON.stringify(value));
-  const sections = Object.entries(config.settings).map(([section, keys]) => h("details", { class: "card", open: true },
+  const sections = Object.entries(config.settings).map(([section, keys]) => h("details", { class: "card config", open: true },
     h("summary", { class: "mono" }, `[${section}]`),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Settings of ${section}` }, h("table", { class: "wide" }, h("thead", null, h("tr", null, ["Key", "Value", "Default", "Source", "Takes effect"].map((name) => h("th", null, name)))),
       h("tbody", null, Object.entries(/** @type {any} */ (keys)).map(([key, row]) => h("tr", { "data-setting": `${section}.${key}` }, h("td", { class: "mono", title: row.about }, key), h("td", { class: "mono" }, text(row.value)), h("td", { class: "mono dim" }, text(row.default)),
         h("td", null, row.origin === "default" ? h("span", { class: "dim" }, "default") : badge(row.origin, "info")), h("td", null, row.live ? "live" : "needs restart"))))))));
-  return [h("p", { class: "small muted" }, config.file ? ["Read from ", h("code", null, config.file)] : "No settings file was read.", " Values are changed in the file, not here."), config.warnings.map((/** @type {string} */ warning) => h("div", { class: "banner warn" }, warning)), h("div", { class: "stack-s" }, sections)];
+  const outcome = h("div", { "aria-live": "polite", "data-testid": "reload-result" });
+  const reload = h("button", { class: "btn", type: "button", "data-testid": "reload", onclick: async () => {
+    try {
+      const { applied, restart_required: later } = (await call("POST", "/dossier/v1/config/reload")).json();
+      const keys = (/** @type {string[]} */ names) => (names.length === 0 ? "none" : names.flatMap((name, at) => [at > 0 && ", ", h("code", null, name)]));
+      fill(outcome, h("div", { class: "banner info" }, h("div", null, "Read again. Applied: ", keys(applied), ". Waiting for a restart: ", keys(later), ".")));
+    } catch (error) {
+      fill(outcome, failure(error));
+    }
+  } }, "Reload file");
+  return [h("div", { class: "row" }, reload), outcome, h("p", { class: "small muted" }, config.file ? ["Read from ", h("code", null, config.file)] : "No settings file was read.", " Values are changed in the file, not here."), config.warnings.map((/** @type {string} */ warning) => h("div", { class: "banner warn" }, warning)), h("div", { class: "stack-s" }, sections)];
 }

@@ -1,0 +1,178 @@
+//! Accessibility and pictures of every page, in both themes and on a narrow screen.
+
+use super::{Desk, JANE, REVIEW, desk};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// The accessibility checker, where the build fetched it.
+fn axe() -> Option<String> {
+    std::fs::read_to_string(Path::new(env!("OUT_DIR")).join("web/node_modules/axe-core/axe.min.js"))
+        .ok()
+}
+
+/// A tenant with something on every page.
+fn furnish(desk: &Desk) -> String {
+    desk.jane(
+        r#"{"hobby":"surfing","picture":"https://cdn.example/jane.png","newsletter":true,"addresses":{"home":"123 Main Street, Anytown"}}"#,
+        r#"{"plan":"full","subscription":{"plan":"gold","seats":12},"roles":["viewer","editor"]}"#,
+    );
+    for number in 0..12 {
+        let body = format!(
+            r#"{{"connection":"Username-Password-Authentication","user_id":"u{number}","email":"user{number}@example.com"}}"#
+        );
+        desk.server.json("POST", "/api/v2/users", &body).expect(201);
+    }
+    desk.server.json("PUT", "/api/user/auth0%7Cjane/metadata", r#"{"metadata":[{"key":"theme","value":"Dark mode","profileClaim":true},{"key":"note","value":"x","profileClaim":false}]}"#).expect(200);
+    let made = desk.server.json("POST", "/api/v2/clients", r#"{"name":"Web shop","app_type":"spa","client_metadata":{"colour":"red","region":"eu"}}"#).expect(201);
+    made.json()["client_id"].as_str().unwrap().to_owned()
+}
+
+/// Every page, its name, its address, and what is done on it before it is looked at.
+fn pages(client: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("overview", "/ui/t/default".to_owned()),
+        ("users", "/ui/t/default/users".to_owned()),
+        ("users-error", "/ui/t/default/users?q=name%3A%28a%20OR".to_owned()),
+        ("users-none", "/ui/t/default/users?q=name%3Anobody".to_owned()),
+        ("user", JANE.to_owned()),
+        ("user-review", JANE.to_owned()),
+        ("user-wrong", JANE.to_owned()),
+        ("user-raw", format!("{JANE}/raw")),
+        ("user-claims", format!("{JANE}/claims")),
+        ("user-missing", "/ui/t/default/users/auth0%7Cnobody".to_owned()),
+        ("clients", "/ui/t/default/clients".to_owned()),
+        ("client", format!("/ui/t/default/clients/{client}")),
+        ("settings", "/ui/settings".to_owned()),
+    ]
+}
+
+fn arrange(desk: &Desk, name: &str, path: &str) {
+    desk.open(path);
+    match name {
+        "user-review" => {
+            desk.edit("user_metadata", "{\n  \"hobby\": \"sailing\",\n  \"picture\": \"https://cdn.example/jane.png\",\n  \"theme\": \"dark\",\n  \"addresses\": {\n    \"home\": \"123 Main Street, Anytown\"\n  }\n}");
+            desk.browser.click(REVIEW);
+        }
+        "user-wrong" => {
+            desk.edit("user_metadata", "{\n  \"a.b\": 1,\n  \"hobby\": \"sailing\"\n  \"x\"\n}")
+        }
+        _ => {}
+    }
+}
+
+fn tidy(desk: &Desk) {
+    desk.browser.run("Object.keys(localStorage).filter((key) => key.startsWith('dossier.draft:')).forEach((key) => localStorage.removeItem(key)); window.onbeforeunload = null");
+    desk.browser.run("for (const pane of document.querySelectorAll('article.editor')) pane.querySelector('footer .btn:last-child')?.click()");
+}
+
+#[track_caller]
+fn faultless(desk: &Desk, axe: &str, name: &str) {
+    desk.browser.run(&format!("{axe}; return true"));
+    let found = desk.browser.run_async("const done = arguments[0]; axe.run(document).then((result) => done(result.violations.map((one) => [one.id, one.nodes.slice(0, 4).map((node) => node.html.slice(0, 200) + ' | ' + node.any.map((why) => why.message).join('; '))])), (error) => done(String(error)))");
+    assert_eq!(found, json!([]), "{name}: {found:#}");
+}
+
+#[test]
+fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
+    let Some(axe) = axe() else {
+        assert_ne!(
+            std::env::var("DOSSIER_UI_TESTS").unwrap_or_default(),
+            "require",
+            "axe-core comes with the editor's packages"
+        );
+        return;
+    };
+    let Some(desk) = desk() else { return };
+    let client = furnish(&desk);
+    for theme in ["light", "dark"] {
+        desk.browser
+            .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
+        for kind in ["rich", "plain"] {
+            desk.browser
+                .run_with("localStorage.setItem('dossier.editor', arguments[0])", &json!([kind]));
+            for (name, path) in pages(&client) {
+                if kind == "plain" && !name.starts_with("user") {
+                    continue;
+                }
+                arrange(&desk, name, &path);
+                faultless(&desk, &axe, &format!("{name} {theme} {kind}"));
+                tidy(&desk);
+            }
+        }
+        desk.open("/ui/t/default/users");
+        desk.browser.click("[data-testid=new-user]");
+        faultless(&desk, &axe, &format!("dialog {theme}"));
+        desk.browser.click("dialog button[value='']");
+    }
+    desk.browser.click("[data-testid=sign-out]");
+    desk.browser.until_there("#pass");
+    faultless(&desk, &axe, "login");
+}
+
+#[test]
+fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
+    let Some(desk) = desk() else { return };
+    let client = furnish(&desk);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (look, theme, width) in [
+        ("light", "light", 1360),
+        ("dark", "dark", 1360),
+        ("narrow", "light", 360),
+        ("narrow-dark", "dark", 360),
+    ] {
+        desk.browser
+            .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
+        for (name, path) in pages(&client) {
+            // The height is the page's own: what is drawn by its place in the window is drawn whole.
+            desk.browser.resize(width, 900);
+            arrange(&desk, name, &path);
+            let over = desk.browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
+            assert_eq!(over, json!(0), "{name} {look}");
+            let height = desk.browser.run("return document.documentElement.scrollHeight");
+            desk.browser.resize(width, u32::try_from(height.as_u64().unwrap()).unwrap());
+            desk.browser.run_async(
+                "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))",
+            );
+            std::fs::write(folder.join(format!("{name}-{look}.png")), desk.browser.picture())
+                .unwrap();
+            tidy(&desk);
+        }
+    }
+    desk.browser.resize(360, 900);
+    desk.open("/ui/t/default");
+    desk.browser.click(".menu");
+    desk.browser.click(".rail a[href='/ui/t/default/users']");
+    desk.browser.until("location.pathname.endsWith('/users')");
+}
+
+#[test]
+fn ui_57_theme_and_zone_are_remembered_and_motion_is_left_out() {
+    let Some(desk) = desk() else { return };
+    desk.on_jane("{}", "{}");
+    let theme = || desk.browser.run("return document.documentElement.dataset.theme");
+    let prefer = |scheme: &str| {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]});
+        desk.browser.chrome("Emulation.setEmulatedMedia", &features);
+    };
+    prefer("dark");
+    assert_eq!(theme(), "dark", "auto follows the system");
+    prefer("light");
+    assert_eq!(theme(), "light");
+    assert_eq!(
+        desk.browser
+            .run("return getComputedStyle(document.querySelector('.btn')).transitionDuration"),
+        json!("0s")
+    );
+    desk.browser.click("#theme");
+    assert_eq!(theme(), "dark");
+    desk.browser.run("location.reload()");
+    desk.ready();
+    assert_eq!(theme(), "dark", "remembered");
+    assert!(desk.browser.text("[data-testid=section-identity]").contains(" UTC"));
+    desk.open("/ui/settings");
+    desk.browser.run("const select = document.querySelector('#pick-zone'); select.value = 'local'; select.dispatchEvent(new Event('change'))");
+    desk.open(JANE);
+    assert!(!desk.browser.text("[data-testid=section-identity]").contains(" UTC"));
+    let _: Value = theme();
+}

@@ -1,0 +1,229 @@
+//! The list of users, and the figures.
+
+use super::browser::key;
+use super::desk;
+use serde_json::{Value, json};
+
+fn crowd(desk: &super::Desk, count: usize) {
+    for number in 0..count {
+        let body = format!(
+            r#"{{"connection":"Username-Password-Authentication","user_id":"u{number:03}","email":"u{number:03}@example.com","name":"User {number:03}","user_metadata":{{"n":{number}}},"app_metadata":{{"plan":"{}"}}}}"#,
+            if number % 3 == 0 { "gold" } else { "free" }
+        );
+        desk.server.json("POST", "/api/v2/users", &body).expect(201);
+    }
+}
+
+fn crowd_more(desk: &super::Desk) {
+    desk.server.json("POST", "/api/v2/users", r#"{"connection":"Username-Password-Authentication","user_id":"late","email":"late@example.com"}"#).expect(201);
+}
+
+fn ids(desk: &super::Desk) -> Vec<String> {
+    let found = desk
+        .browser
+        .run("return [...document.querySelectorAll('[data-row]')].map((row) => row.dataset.row)");
+    found.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn ui_58_empty_lists_say_what_to_do() {
+    let Some(desk) = desk() else { return };
+    desk.open("/ui/t/default/users");
+    assert!(desk.browser.text("[data-testid=no-users]").contains("curl"));
+    crowd(&desk, 1);
+    desk.open("/ui/t/default/users?q=name:nobody");
+    assert!(desk.browser.text("[data-testid=no-results]").contains("name:nobody"));
+    desk.browser.click("[data-testid=no-results] button");
+    desk.browser.until_there("[data-row='auth0|u000']");
+    desk.quiet();
+}
+
+#[test]
+fn a_user_is_created_here() {
+    let Some(desk) = desk() else { return };
+    desk.open("/ui/t/default/users");
+    desk.browser.click("[data-testid=new-user]");
+    desk.browser.type_into("dialog input[type=email]", "new@example.com");
+    desk.browser
+        .run("document.querySelector('dialog textarea').value = '{\"big\": 9007199254740993}'");
+    desk.browser.click("dialog button[value=create]");
+    desk.browser.until_text("h1", "new@example.com");
+    let found = desk.server.get("/api/v2/users-by-email?email=new@example.com");
+    assert!(found.text().contains("9007199254740993"), "{}", found.text());
+}
+
+#[test]
+fn ui_60_the_query_is_the_apis_and_its_errors_have_a_caret() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 7);
+    desk.open("/ui/t/default/users");
+    desk.browser.type_into("#query", "app_metadata.plan:gold");
+    desk.browser.press(&[key::ENTER]);
+    desk.browser.until_text("[data-testid=summary]", "3 users match");
+    assert_eq!(ids(&desk), ["auth0|u000", "auth0|u003", "auth0|u006"]);
+    assert!(desk.browser.text("[data-testid=summary]").contains(" ms"));
+    let bad = "name:(a OR";
+    desk.open(&format!(
+        "/ui/t/default/users?q={}",
+        percent_encoding::utf8_percent_encode(bad, percent_encoding::NON_ALPHANUMERIC)
+    ));
+    let answer = desk.server.get("/api/v2/users?q=name%3A%28a%20OR").json();
+    let column = answer["column"].as_u64().unwrap();
+    let shown = desk.browser.text("[data-testid=query-error]");
+    assert!(shown.contains(&format!("Column {column}:")), "{shown}");
+    let caret = desk.browser.text("[data-testid=query-error] pre");
+    let expected = format!("{bad}\n{}^", " ".repeat(usize::try_from(column).unwrap() - 1));
+    assert_eq!(caret, expected);
+}
+
+#[test]
+fn ui_61_searches_are_kept_here_and_examples_can_be_tried() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 3);
+    desk.open("/ui/t/default/users?q=user_metadata.n:2");
+    desk.browser.until_there("[data-row]");
+    desk.open("/ui/t/default/users");
+    assert_eq!(desk.browser.attribute("#searches option", "value").unwrap(), "user_metadata.n:2");
+    desk.browser.click(".help summary");
+    assert_eq!(desk.browser.texts(".help li").len(), 8);
+    desk.browser.click(".help li:nth-child(4) button");
+    desk.browser.until("new URL(location.href).searchParams.get('q') === 'app_metadata.plan:gold'");
+    desk.browser.until_text("[data-testid=summary]", "1 user match");
+}
+
+#[test]
+fn every_example_is_a_query_the_server_reads() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 1);
+    for at in 1..=8 {
+        desk.open("/ui/t/default/users");
+        desk.browser.click(".help summary");
+        desk.browser.click(&format!(".help li:nth-child({at}) button"));
+        desk.browser.until("location.search !== ''");
+        desk.ready();
+        assert!(
+            !desk.browser.has("[role=alert]"),
+            "example {at}: {}",
+            desk.browser.text("[role=alert]")
+        );
+    }
+}
+
+#[test]
+fn ui_62_what_was_just_written_is_found() {
+    let Some(desk) = desk() else { return };
+    for number in 0..20 {
+        let body = format!(
+            r#"{{"connection":"Username-Password-Authentication","user_id":"f{number}","user_metadata":{{"fresh":"v{number}"}},"email":"f{number}@example.com"}}"#
+        );
+        desk.server.json("POST", "/api/v2/users", &body).expect(201);
+        desk.open(&format!("/ui/t/default/users?q=user_metadata.fresh:v{number}"));
+        assert_eq!(ids(&desk), [format!("auth0|f{number}")]);
+    }
+}
+
+#[test]
+fn ui_63_sorting_and_paging_are_in_the_address() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 25);
+    desk.open("/ui/t/default/users?per_page=10");
+    assert_eq!(ids(&desk).len(), 10);
+    desk.browser.click("[data-sort=name]");
+    desk.browser.until("document.querySelector('[aria-sort=ascending]')");
+    desk.browser.click("[data-sort=name]");
+    desk.browser.until("document.querySelector('[aria-sort=descending]')");
+    assert_eq!(ids(&desk)[0], "auth0|u024");
+    desk.browser.click("nav[aria-label=Pages] a:last-child");
+    desk.browser.until("document.querySelector('[data-row=\"auth0|u014\"]')");
+    let address = desk.browser.run("return location.search");
+    assert_eq!(address, "?sort=name%3A-1&page=2&per_page=10");
+    desk.browser.run("location.reload()");
+    desk.ready();
+    assert_eq!(ids(&desk)[0], "auth0|u014");
+    desk.browser.run("history.back()");
+    desk.browser.until("document.querySelector('[data-row=\"auth0|u024\"]')");
+}
+
+#[test]
+fn ui_64_ticked_users_are_patched_and_deleted_together() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 4);
+    desk.open("/ui/t/default/users");
+    for id in ["u001", "u002"] {
+        desk.browser.click(&format!("[data-row='auth0|{id}'] input"));
+    }
+    assert!(desk.browser.text("[data-testid=bulk]").contains("2 selected"));
+    desk.browser.click("[data-testid=bulk] button:nth-of-type(2)");
+    desk.browser.type_into("dialog textarea", r#"{"wave": 1.0}"#);
+    desk.browser.click("dialog button[value=patch]");
+    desk.browser
+        .until("[...document.querySelectorAll('[data-testid=bulk-run] .badge.ok')].length === 2");
+    assert!(desk.server.get("/api/v2/users/auth0%7Cu001").text().contains(r#""wave":1.0"#));
+    assert!(!desk.server.get("/api/v2/users/auth0%7Cu003").text().contains("wave"));
+    desk.browser.click("[data-testid=bulk-run] button");
+    desk.browser.until(
+        "!document.querySelector('dialog') && !document.querySelector('[data-testid=bulk]')",
+    );
+    for id in ["u001", "u002"] {
+        desk.browser.click(&format!("[data-row='auth0|{id}'] input"));
+    }
+    desk.browser.click("[data-testid=bulk] .danger");
+    desk.browser.click("dialog button[value=delete]");
+    assert_eq!(desk.server.get("/api/v2/users/auth0%7Cu001").status, 200, "not without the count");
+    desk.browser.type_into("dialog input", "2");
+    desk.browser.click("dialog button[value=delete]");
+    desk.browser
+        .until("[...document.querySelectorAll('[data-testid=bulk-run] .badge.ok')].length === 2");
+    assert_eq!(desk.server.get("/api/v2/users/auth0%7Cu001").status, 404);
+}
+
+#[test]
+fn ui_70_figures_follow_and_come_back_with_the_server() {
+    let Some(desk) = desk() else { return };
+    desk.open("/ui/t/default");
+    let tile = "[data-testid=tile-users] .figure";
+    assert_eq!(desk.browser.text(tile), "0");
+    crowd(&desk, 30);
+    desk.browser.until_text(tile, "30");
+    // As a restart looks from the page: no answer for a while, then the server is back.
+    desk.browser.run("window.real = fetch; window.fetch = async () => { throw new TypeError() }");
+    desk.browser.until_text("[data-testid=live]", "not reachable");
+    crowd_more(&desk);
+    desk.browser.run("window.fetch = window.real");
+    desk.browser.until_text("[data-testid=live]", "live");
+    desk.browser.until_text(tile, "31");
+}
+
+#[test]
+fn ui_71_a_snapshot_is_taken_and_told_about() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 3);
+    desk.open("/ui/t/default");
+    desk.browser.click("[data-testid=take-snapshot]");
+    desk.browser.until_text("[data-testid=snapshot-result]", "verified");
+    let said = desk.browser.text("[data-testid=snapshot-result]");
+    assert!(said.contains(".snap") && said.contains("3 users") && said.contains(" s"), "{said}");
+}
+
+#[test]
+fn ui_72_settings_show_value_default_and_source_and_are_read_again() {
+    use crate::harness::Setup;
+    let server = Setup::default()
+        .config("[log]\nslow = \"75ms\"\n")
+        .set("dashboard.title=\"Profiles\"")
+        .start();
+    let Some(desk) = super::desk_on(server) else { return };
+    desk.open("/ui/settings");
+    let cells = |key: &str| desk.browser.texts(&format!("[data-setting='{key}'] td"));
+    let slow = cells("log.slow");
+    assert_eq!((slow[1].as_str(), slow[2].as_str(), slow[4].as_str()), ("75ms", "50ms", "live"));
+    assert!(slow[3].contains(":2"), "{slow:?}");
+    assert!(cells("dashboard.title")[3].contains("--set"), "{:?}", cells("dashboard.title"));
+    assert_eq!(cells("server.workers")[4], "needs restart");
+    let config: Value = desk.server.get("/dossier/v1/config").expect(200).json();
+    assert_eq!(config["settings"]["log"]["slow"]["value"], json!("75ms"));
+    desk.browser.click("[data-testid=reload]");
+    desk.browser.until_text("[data-testid=reload-result]", "Read again. Applied: none");
+    desk.browser.click("details:last-of-type > summary");
+    desk.browser.until("document.querySelector('[data-testid=licences]').textContent.length > 20");
+}
