@@ -176,7 +176,7 @@ pub fn settings_of(sent: &Object) -> Object {
     let mut out = Builder::new();
     let known = defaults();
     for (key, default) in &known {
-        out.raw(key, sent.get(key).unwrap_or(default));
+        out.raw(key, sent.get(key).filter(|value| *value != "null").unwrap_or(default));
     }
     for (key, value) in sent.members() {
         let name = json::unquote(key);
@@ -184,7 +184,27 @@ pub fn settings_of(sent: &Object) -> Object {
             out.member(key, value);
         }
     }
-    out.object()
+    with_secret_encoded(out.object(), None)
+}
+
+/// The settings of a client after a change; `null` removes one.
+pub fn changed_settings(before: &Object, patch: &Object) -> Object {
+    with_secret_encoded(before.merge_root(patch), before.get_object(JWT).as_ref())
+}
+
+const JWT: &str = "jwt_configuration";
+
+/// `jwt_configuration` always says whether the secret is encoded: Auth0's own tools
+/// leave that member out of what they send and expect to see it again.
+fn with_secret_encoded(settings: Object, before: Option<&Object>) -> Object {
+    const MEMBER: &str = "secret_encoded";
+    match settings.get_object(JWT) {
+        Some(jwt) if !jwt.contains(MEMBER) => {
+            let value = before.and_then(|before| before.get(MEMBER)).unwrap_or("false");
+            settings.with(JWT, jwt.with(MEMBER, value).as_json())
+        }
+        Some(_) | None => settings,
+    }
 }
 
 #[cfg(test)]
@@ -210,8 +230,22 @@ mod tests {
         .unwrap();
         let settings = settings_of(&sent);
         assert_eq!(settings.get("name"), Some("\"Shop\""));
-        assert_eq!(settings.get("jwt_configuration"), Some(r#"{"alg":"RS256"}"#));
+        assert_eq!(
+            settings.get("jwt_configuration"),
+            Some(r#"{"alg":"RS256","secret_encoded":false}"#)
+        );
         assert_eq!(settings.get("callbacks"), Some("[]"));
         assert!(settings.contains("grant_types"));
+    }
+
+    #[test]
+    fn a_change_of_the_token_settings_keeps_what_tools_do_not_send() {
+        let jwt = |settings: &Object| settings.get(JWT).map(str::to_owned);
+        let before = Object::parse(r#"{"jwt_configuration":{"secret_encoded":true}}"#, 8).unwrap();
+        let patch = Object::parse(r#"{"jwt_configuration":{"alg":"RS256"}}"#, 8).unwrap();
+        let after = changed_settings(&before, &patch);
+        assert_eq!(jwt(&after).as_deref(), Some(r#"{"alg":"RS256","secret_encoded":true}"#));
+        let removed = Object::parse(r#"{"jwt_configuration":null}"#, 8).unwrap();
+        assert_eq!(jwt(&changed_settings(&before, &removed)), None);
     }
 }

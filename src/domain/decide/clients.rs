@@ -73,7 +73,7 @@ pub(super) fn update(
     client.client_metadata =
         merged(client.client_metadata.as_ref(), patch.client_metadata.as_ref(), moment.rules)?;
     if let Some(settings) = patch.settings {
-        client.settings = client.settings.merge_root(&settings);
+        client.settings = client::changed_settings(&client.settings, &settings);
     }
     if let Some(secret) = patch.secret {
         client.secret = Some(kept(secret, moment.rules));

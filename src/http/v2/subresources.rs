@@ -1,4 +1,4 @@
-//! What hangs on a user at Auth0 and is always empty here (CONTRACT.md §2.7).
+//! What Auth0 has beside users and connections and is always empty here (CONTRACT.md §2.7).
 //!
 //! SDKs and Terraform read these while they manage users. Dossier has no roles,
 //! permissions, organizations, second factors or blocks after failed sign-ins, so an
@@ -58,6 +58,13 @@ pub static ROUTES: &[Route] = &[
     ),
     route(
         "GET",
+        "/api/v2/actions/actions",
+        &[Scope::READ_ACTIONS, Scope::READ_CONNECTIONS],
+        "List actions: none",
+        |call| Box::pin(async move { no_actions(&call) }),
+    ),
+    route(
+        "GET",
         "/api/v2/user-blocks/{id}",
         &[Scope::READ_USERS],
         "List a user's blocks: none",
@@ -110,6 +117,17 @@ const NO_BLOCKS: &str = "{\"blocked_for\":[]}";
 
 fn known(call: &Call) -> Result<(), Problem> {
     call.tenant.published().user(call.params.get("id")).map(|_| ()).ok_or_else(Problem::no_user)
+}
+
+/// The deploy CLI looks for the actions of connections, and exports no connection of a
+/// server that does not say it has none.
+fn no_actions(call: &Call) -> Result<HttpResponse, Problem> {
+    let Page { start, limit, .. } = Page::of(call, "Number of results per page")?;
+    let page = start.checked_div(limit).unwrap_or(0);
+    Ok(json(
+        StatusCode::OK,
+        format!("{{\"actions\":[],\"total\":0,\"page\":{page},\"per_page\":{limit}}}"),
+    ))
 }
 
 /// An empty list, in the shape its parameters ask for.
