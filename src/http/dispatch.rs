@@ -119,7 +119,8 @@ async fn run(
     }
     let rehearsal = call.rehearse();
     let response = (route.handler)(call).await?;
-    Ok(rehearsed(response, &rehearsal.borrow()).await)
+    let differences = rehearsal.take();
+    Ok(rehearsed(response, &differences).await)
 }
 
 /// Paths whose writes all go through the call, which can work them out without making them.

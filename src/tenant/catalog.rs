@@ -132,15 +132,10 @@ impl Catalog {
         documents: Vec<Document>,
         clients: Vec<Client>,
         resources: Vec<Resource>,
+        threads: usize,
     ) -> Self {
         let mut catalog = Self::new();
-        // Nearly everybody has an e-mail address; the other tables grow as they must.
-        if let Some(emails) = catalog.logins.first_mut() {
-            emails.reserve(documents.len(), |login| Login::spread(login.hash));
-        }
-        for document in documents {
-            catalog.put(document);
-        }
+        catalog.load(documents, threads);
         for client in clients {
             catalog.published.put_client(Arc::new(client));
         }
@@ -150,6 +145,55 @@ impl Catalog {
         catalog.published.set_version(version);
         catalog.lsn = lsn;
         catalog
+    }
+
+    /// Fills an empty tenant, on several threads: a start waits for it.
+    fn load(&mut self, documents: Vec<Document>, threads: usize) {
+        self.next = Slot::try_from(documents.len())
+            .expect("a tenant has fewer than four thousand million users");
+        let mut rest = documents.into_iter();
+        loop {
+            let chunk: Chunk = rest.by_ref().take(CHUNK).map(Some).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            self.chunks.push(Arc::new(chunk));
+        }
+        let share = self.chunks.len().div_ceil(threads.max(1)).max(1);
+        let hashes: Vec<Vec<[Option<u32>; 3]>> = std::thread::scope(|scope| {
+            let this = &*self;
+            let work =
+                |at: usize, chunks: &[Arc<Chunk>]| this.publish_chunks(at * share * CHUNK, chunks);
+            let parts = this.chunks.chunks(share).enumerate();
+            let running: Vec<_> =
+                parts.map(|(at, chunks)| scope.spawn(move || work(at, chunks))).collect();
+            running
+                .into_iter()
+                .map(|part| part.join().expect("publishing a document does not panic"))
+                .collect()
+        });
+        for (slot, hashes) in (0..).zip(hashes.into_iter().flatten()) {
+            for (table, hash) in self.logins.iter_mut().zip(hashes) {
+                if let Some(hash) = hash {
+                    table.insert_unique(Login::spread(hash), Login { hash, slot }, |login| {
+                        Login::spread(login.hash)
+                    });
+                }
+            }
+        }
+    }
+
+    /// Publishes the users of some chunks, of which the first has the slot `first`, and hashes their login values.
+    fn publish_chunks(&self, first: usize, chunks: &[Arc<Chunk>]) -> Vec<[Option<u32>; 3]> {
+        let first = Slot::try_from(first).unwrap_or(Slot::MAX);
+        let documents = chunks.iter().flat_map(|chunk| chunk.iter().flatten());
+        documents
+            .zip(first..)
+            .map(|(document, slot)| {
+                self.published.put_user(document.clone(), slot);
+                self.moved(&login_values(document), None)
+            })
+            .collect()
     }
 
     /// What readers see.

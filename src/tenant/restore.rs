@@ -132,7 +132,7 @@ pub fn restore(
         }
         covered.insert(uid, restored.used.lsn);
         report.from_snapshots += restored.loaded.documents.len();
-        states.insert(uid, catalog_of(restored.loaded, restored.used.lsn));
+        states.insert(uid, catalog_of(restored.loaded, restored.used.lsn, threads));
     }
     let stats = journal.stats();
     let accepted = accepted(dir);
@@ -161,9 +161,9 @@ pub fn restore(
     Ok(Restored { states, manifest, report })
 }
 
-fn catalog_of(loaded: snapshot::Loaded, lsn: u64) -> Catalog {
+fn catalog_of(loaded: snapshot::Loaded, lsn: u64, threads: usize) -> Catalog {
     let snapshot::Loaded { header, documents, clients, resources } = loaded;
-    Catalog::restored(header.version, Lsn::new(lsn), documents, clients, resources)
+    Catalog::restored(header.version, Lsn::new(lsn), documents, clients, resources, threads)
 }
 
 /// Changes missing before a record.

@@ -467,7 +467,9 @@ mod tests {
         let members = prop::collection::btree_map("[a-d]", value, 0..4);
         prop::option::of(members.prop_map(|members| {
             let mut out = crate::domain::json::Builder::new();
-            members.iter().for_each(|(key, value)| _ = out.raw(key, value));
+            for (key, value) in &members {
+                out.raw(key, value);
+            }
             out.object()
         }))
     }

@@ -195,12 +195,13 @@ pub(super) fn index(title: &str, nonce: &str, read: Option<&ReadAsset>) -> Strin
     let from_disk = read.and_then(|read| read("index.html"));
     let text = from_disk.and_then(|bytes| String::from_utf8(bytes).ok());
     let folder = if read.is_some() { WORKSHOP } else { &SERVED.name };
-    let preload: String = SERVED
+    let preload = SERVED
         .files
         .iter()
         .filter(|(path, file)| file.mime == SCRIPT && **path != EDITOR && **path != "theme.js")
         .map(|(path, _)| format!("<link rel=\"modulepreload\" href=\"/ui/a/{folder}/{path}\">\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     text.as_deref()
         .unwrap_or(INDEX)
         .replace("{{preload}}", &preload)

@@ -4,8 +4,6 @@
 //! when it cannot, `never` does not try, `require` fails without it. Without the bundle
 //! the dashboard has a plain text area with the same checks.
 
-#![expect(clippy::print_stdout, reason = "cargo listens to what a build script prints")]
-
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn a_link_works_once_in_its_time_and_its_tenant() {
         let sessions = Sessions::default();
-        let ttl = Duration::from_secs(60);
+        let ttl = Duration::from_mins(1);
         let code = sessions.invite(link(Role::Admin), ttl, at(0));
         assert!(sessions.redeem(&code, TenantUid(7), at(1)).is_none(), "another tenant");
         assert!(sessions.redeem(&code, TENANT, at(59)).is_some());
