@@ -12,6 +12,7 @@ mod crash;
 mod floors;
 mod harness;
 mod jobs;
+mod laws;
 mod lifecycle;
 mod recovery;
 mod ui;

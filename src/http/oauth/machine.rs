@@ -62,9 +62,11 @@ pub(super) fn grant(
             let (text, lifetime) = signed(call, client, &management(), &scope);
             Ok(token::bearer(&text, lifetime, &scope, &Given::default()))
         }
+        // Without an audience only the global client gets a token: that is how v1 asks.
         Wish::Unsaid => {
-            let granted =
-                api::granted(call, client, &management()).ok_or_else(refusal::no_audience)?;
+            let granted = api::granted(call, client, &management())
+                .filter(|_| client.is_global)
+                .ok_or_else(refusal::no_audience)?;
             let scope = api::for_machine(&granted, requested);
             let (text, _) = signed(call, client, &management(), &scope);
             Ok(token::bearer_of_v1(&text))

@@ -26,3 +26,23 @@ fn all_of(dialect: &str) {
 fn management_api_v2_answers_as_recorded() {
     all_of("v2");
 }
+
+#[test]
+fn key_value_metadata_answers_as_described() {
+    all_of("kv");
+}
+
+#[test]
+fn the_legacy_api_answers_as_its_client_expects() {
+    all_of("v1");
+}
+
+#[test]
+fn token_endpoints_answer_as_recorded() {
+    all_of("oauth");
+}
+
+#[test]
+fn paths_of_our_own_answer_as_documented() {
+    all_of("own");
+}
