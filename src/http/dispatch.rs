@@ -7,7 +7,7 @@ use super::random;
 use super::rate::{Quota, UNLIMITED};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
-use super::{dashboard, health, kv, oauth, operate, own, v1, v2};
+use super::{dashboard, health, kv, oauth, openapi, operate, own, v1, v2};
 use crate::domain::diff::{self, Difference};
 use crate::domain::json::Builder;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -37,6 +37,7 @@ pub static TABLES: &[&[Route]] = &[
     own::tenants::ROUTES,
     health::ROUTES,
     operate::ROUTES,
+    openapi::ROUTES,
     dashboard::ROUTES,
 ];
 
