@@ -39,13 +39,15 @@ pub struct Detail {
     pub required: Option<&'static str>,
     /// Statuses of success; none means what the method says.
     pub statuses: &'static [u16],
+    /// The shape of errors; none means the one of the dialect.
+    pub errors: Option<&'static str>,
 }
 
 impl Detail {
     /// Nothing special about these routes so far.
     pub const fn of(method: &'static str, paths: &'static [&'static str]) -> Self {
         let (query, statuses) = (&[], &[]);
-        Self { method, paths, takes: Takes::Nothing, query, required: None, statuses }
+        Self { method, paths, takes: Takes::Nothing, query, required: None, statuses, errors: None }
     }
 
     /// With a body.
@@ -70,5 +72,11 @@ impl Detail {
     #[must_use]
     pub const fn statuses(self, statuses: &'static [u16]) -> Self {
         Self { statuses, ..self }
+    }
+
+    /// With errors of another shape than the dialect's.
+    #[must_use]
+    pub const fn errors(self, shape: &'static str) -> Self {
+        Self { errors: Some(shape), ..self }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::detail::{Detail, Takes};
 use super::shapes;
+use crate::http::dispatch::is_rehearsed;
 use crate::http::query::DRY_RUN;
 use crate::http::route::{Access, Dialect, Route};
 use serde_json::{Map, Value, json};
@@ -33,6 +34,7 @@ pub(super) fn document(origin: &str, tables: &[&[Route]], details: &[&[Detail]])
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
             },
             "schemas": errors(),
+            "responses": refused(),
         },
     })
 }
@@ -111,8 +113,7 @@ fn parameters(route: &Route, detail: &Detail) -> Vec<Value> {
                 "schema": { "type": "string", "minLength": 1 },
             })
         });
-    let is_write = route.method != "GET" && matches!(route.access, Access::Scopes(_));
-    let dry_run = is_write.then_some(DRY_RUN);
+    let dry_run = is_rehearsed(route).then_some(DRY_RUN);
     let names = detail.query.iter().flat_map(|list| list.iter()).copied().chain(dry_run);
     let in_query = names.map(|name| {
         let (schema, about) = shapes::of_parameter(name);
@@ -170,15 +171,13 @@ fn responses(route: &Route, detail: &Detail) -> Value {
     for status in statuses {
         out.insert(status.to_string(), json!({ "description": meaning(*status) }));
     }
+    if is_rehearsed(route) && !statuses.contains(&200) {
+        out.insert("200".to_owned(), json!({ "description": "What would have been answered" }));
+    }
+    let shape = detail.errors.unwrap_or(error_of(route.dialect));
     for status in refusals(route, detail) {
-        let (content_type, schema) = error_of(route.dialect);
-        out.insert(
-            status.to_string(),
-            json!({
-                "description": meaning(status),
-                "content": { content_type: { "schema": { "$ref": format!("#/components/schemas/{schema}") } } },
-            }),
-        );
+        let name = format!("#/components/responses/{shape}-{status}");
+        out.insert(status.to_string(), json!({ "$ref": name }));
     }
     Value::Object(out)
 }
@@ -228,12 +227,35 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-fn error_of(dialect: Dialect) -> (&'static str, &'static str) {
+/// The shape of a dialect's errors.
+fn error_of(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::V2 | Dialect::Dossier => ("application/json", "Error"),
-        Dialect::OAuth | Dialect::V1 => ("application/json", "OAuthError"),
-        Dialect::KeyValue => ("application/problem+json", "Problem"),
+        Dialect::V2 | Dialect::Dossier => "Error",
+        Dialect::OAuth | Dialect::V1 => "OAuthError",
+        Dialect::KeyValue => "Problem",
     }
+}
+
+const SHAPES: [&str; 4] = ["Error", "OAuthError", "Problem", "SignupError"];
+
+/// Every status that says no.
+const REFUSALS: [u16; 13] = [400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 429, 503, 507];
+
+/// Refusals in every shape, to be pointed to.
+fn refused() -> Value {
+    let of_shape = |shape: &'static str| {
+        REFUSALS.into_iter().map(move |status| {
+            let content_type =
+                if shape == "Problem" { "application/problem+json" } else { "application/json" };
+            let schema = json!({ "$ref": format!("#/components/schemas/{shape}") });
+            let response = json!({
+                "description": meaning(status),
+                "content": { content_type: { "schema": schema } },
+            });
+            (format!("{shape}-{status}"), response)
+        })
+    };
+    Value::Object(SHAPES.into_iter().flat_map(of_shape).collect())
 }
 
 fn errors() -> Value {
@@ -251,6 +273,14 @@ fn errors() -> Value {
             "type": "object",
             "required": ["error", "error_description"],
             "properties": { "error": text, "error_description": text, "error_uri": text },
+        },
+        "SignupError": {
+            "type": "object",
+            "required": ["code", "description", "statusCode"],
+            "properties": {
+                "name": text, "code": text, "description": text,
+                "statusCode": { "type": "integer" },
+            },
         },
         "Problem": {
             "type": "object",
