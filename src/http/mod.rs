@@ -12,6 +12,7 @@ pub mod health;
 pub mod kv;
 pub mod names;
 pub mod oauth;
+pub mod openapi;
 pub mod operate;
 pub mod own;
 pub mod problem;

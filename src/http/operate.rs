@@ -5,6 +5,7 @@
 
 use super::JSON;
 use super::call::Call;
+use super::openapi::detail::Detail;
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
 use crate::domain::json::{self, Builder};
@@ -54,6 +55,13 @@ pub static ROUTES: &[Route] = &[
     route("/dossier/v1/snapshots", "Take a snapshot now", |call| Box::pin(snapshot(call))),
     route("/dossier/v1/config/reload", "Read the settings again", |call| Box::pin(reload(call))),
 ];
+
+/// What they answer.
+pub static DETAILS: &[Detail] = &[Detail::of(
+    "POST",
+    &["/dossier/v1/keys/rotate", "/dossier/v1/snapshots", "/dossier/v1/config/reload"],
+)
+.statuses(&[200])];
 
 /// The operations, for a caller of the default tenant.
 fn operations(call: &Call) -> Result<Arc<dyn Operations>, Problem> {

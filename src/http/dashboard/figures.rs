@@ -97,7 +97,7 @@ pub(super) fn config(call: &Call) -> HttpResponse {
     v2::json(StatusCode::OK, now.to_string())
 }
 
-static LINK: Schema = Schema {
+pub(super) static LINK: Schema = Schema {
     properties: &[
         property("tenant", Shape::Text(1, 63), "Whose dashboard; default: this tenant"),
         property("role", Shape::OneOf(&["viewer", "editor", "admin"]), "Default: admin"),

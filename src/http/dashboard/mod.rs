@@ -20,6 +20,7 @@ use crate::domain::json::{self, Builder};
 use crate::domain::permit::Caller;
 use crate::domain::scope::Scope;
 use crate::domain::time::Timestamp;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::tenant::SnapshotState;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -116,6 +117,13 @@ pub static ROUTES: &[Route] = &[
         "Every setting, its value and where it comes from",
         |call| Box::pin(async move { Ok(figures::config(&call)) }),
     ),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", &["/", "/ui"]).statuses(&[303]),
+    Detail::of("POST", &["/ui/session"]).takes(Takes::Object).statuses(&[200]),
+    Detail::of("POST", &["/dossier/v1/login-links"]).takes(Takes::Json(&[&figures::LINK])),
 ];
 
 fn served(call: &Call) -> Result<(), Problem> {

@@ -8,6 +8,7 @@ mod wire;
 
 use super::answer::{answer_at, no_content, show};
 use super::call::Call;
+use super::openapi::detail::{Detail, Takes};
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
 use crate::domain::change::Channel;
@@ -47,6 +48,12 @@ pub static ROUTES: &[Route] = &[
     route("GET", ONE, READ, "Get a metadata entry of a user", |call| Box::pin(get(call))),
     route("PUT", ONE, WRITE, "Set a metadata entry of a user", |call| Box::pin(set(call))),
     route("DELETE", ONE, WRITE, "Remove a metadata entry of a user", |call| Box::pin(remove(call))),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("PUT", &[ALL]).takes(Takes::Json(&[&wire::LIST])),
+    Detail::of("PUT", &[ONE]).takes(Takes::Json(&[&wire::ONE])),
 ];
 
 /// The user in the path: e-mail first, whatever its case, then exact id.

@@ -15,7 +15,7 @@ const PROPERTIES: &[Property] = &[
 ];
 
 /// One entry; its key is in the path and may be repeated in the body.
-static ONE: Schema =
+pub(super) static ONE: Schema =
     Schema { properties: PROPERTIES, required: &["value"], extra: Extra::Refuse("") };
 
 /// One entry of a list.
@@ -23,7 +23,7 @@ static LISTED: Schema =
     Schema { properties: PROPERTIES, required: &["key", "value"], extra: Extra::Refuse("") };
 
 /// A whole list.
-static LIST: Schema = Schema {
+pub(super) static LIST: Schema = Schema {
     properties: &[property("metadata", Shape::Objects, "the entries")],
     required: &["metadata"],
     extra: Extra::Refuse(""),

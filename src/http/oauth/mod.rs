@@ -21,6 +21,7 @@ mod userinfo;
 mod users;
 
 use super::call::Call;
+use super::openapi::detail::{Detail, Takes};
 use super::route::{Access, Answering, Dialect, Route};
 
 const fn route(
@@ -71,4 +72,31 @@ pub static ROUTES: &[Route] = &[
     route("POST", "/dbconnections/signup", Access::Open, "Sign up as a user", |call| {
         Box::pin(signup::sign_up(call))
     }),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("POST", &["/oauth/token", "/connect/token"])
+        .takes(Takes::Form(
+            &["grant_type"],
+            &[
+                "client_id",
+                "client_secret",
+                "audience",
+                "scope",
+                "username",
+                "password",
+                "realm",
+                "refresh_token",
+            ],
+        ))
+        .statuses(&[200]),
+    Detail::of("POST", &["/oauth/revoke"])
+        .takes(Takes::Form(&["token"], &["client_id", "client_secret"]))
+        .statuses(&[200]),
+    Detail::of("POST", &["/userinfo"]).statuses(&[200]),
+    Detail::of("POST", &["/dbconnections/signup"])
+        .takes(Takes::Object)
+        .statuses(&[200])
+        .errors("SignupError"),
 ];

@@ -11,6 +11,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Version;
 use crate::http::answer::{answer_at, no_content};
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Answering, Dialect, Route};
 use crate::http::schema;
@@ -58,6 +59,12 @@ pub static ROUTES: &[Route] = &[
     route("DELETE", CLIENT_KEY, UPDATE_CLIENT, "Remove one metadata key of a client", |call| {
         Box::pin(delete_client_key(call))
     }),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("PUT", &[USER_KEY]).takes(Takes::Any).statuses(&[200, 201]),
+    Detail::of("PUT", &[CLIENT_KEY]).takes(Takes::Any).statuses(&[200, 201]),
 ];
 
 fn no_key() -> Problem {

@@ -5,6 +5,7 @@ pub mod tenants;
 
 use super::answer::{answer_at, show};
 use super::call::Call;
+use super::openapi::detail::{Detail, Takes};
 use super::problem::{Problem, no_resource};
 use super::route::{Access, Answering, Dialect, Route};
 use super::schema::{self, Extra, Format, Schema, Shape, nullable, property};
@@ -48,6 +49,12 @@ pub static ROUTES: &[Route] = &[
         |call| Box::pin(login(call)),
     ),
 ];
+
+/// What they take.
+pub static DETAILS: &[Detail] =
+    &[Detail::of("POST", &["/dossier/v1/connections/{connection}/logins"])
+        .takes(Takes::Json(&[&LOGIN]))
+        .statuses(&[200, 201])];
 
 fn attributes(call: &Call) -> Result<HttpResponse, Problem> {
     let id = call.user_id()?;

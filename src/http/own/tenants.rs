@@ -10,6 +10,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::{Timestamp, Version};
 use crate::http::answer::{json as json_answer, no_content};
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
 use crate::http::random;
 use crate::http::route::Route;
@@ -40,6 +41,12 @@ pub static ROUTES: &[Route] = &[
     route("DELETE", "/dossier/v1/tenants/{id}", OPERATOR, "Delete a tenant", |call| {
         Box::pin(delete(call))
     }),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("POST", &["/dossier/v1/tenants"]).takes(Takes::Json(&[&NEW])),
+    Detail::of("PATCH", &["/dossier/v1/tenants/{id}"]).takes(Takes::Json(&[&PATCH])),
 ];
 
 const DOMAINS: Property = property("domains", Shape::Strings, "host names that choose the tenant");

@@ -8,6 +8,7 @@ use crate::domain::json::{Builder, Object, array_of};
 use crate::domain::scope::Scope;
 use crate::http::answer::{answer_at, json};
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
 use crate::http::random;
 use crate::http::route::Route;
@@ -33,6 +34,14 @@ pub static ROUTES: &[Route] = &[
     route("PUT", "/api/clients/{client-id}", UPDATE, "Update a client (v1)", |call| {
         Box::pin(update(call))
     }),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", &["/api/clients"]).query(&[&["access_token"]]),
+    Detail::of("POST", &["/api/clients"]).takes(Takes::Json(&[&NEW])),
+    Detail::of("PATCH", &["/api/clients/{client-id}"]).takes(Takes::Json(&[&PATCH])),
+    Detail::of("PUT", &["/api/clients/{client-id}"]).takes(Takes::Json(&[&PATCH])),
 ];
 
 const PROPERTIES: &[Property] = &[

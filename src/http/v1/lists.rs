@@ -15,7 +15,7 @@ use actix_web::http::header::{HeaderValue, LINK};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::time::{Duration, Instant};
 
-const PARAMETERS: &[&str] =
+pub(super) const PARAMETERS: &[&str] =
     &["search", "page", "per_page", "access_token", "include_totals", "only_socials"];
 
 /// What a user must be for a list.

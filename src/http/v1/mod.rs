@@ -11,6 +11,7 @@ mod wire;
 
 use super::answer::{answer_at, no_content, show};
 use super::call::Call;
+use super::openapi::detail::{Detail, Takes};
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
 use crate::domain::change::Channel;
@@ -102,6 +103,27 @@ pub static ROUTES: &[Route] = &[
         "List the users of a client's connections (v1)",
         |call| Box::pin(lists::of_client(call)),
     ),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of(
+        "GET",
+        &[
+            "/api/users",
+            "/api/users/",
+            "/api/connections/{name}/users",
+            "/api/socialconnections/users",
+            "/api/enterpriseconnections/users",
+            "/api/clients/{id}/users",
+        ],
+    )
+    .query(&[lists::PARAMETERS]),
+    Detail::of("POST", &["/api/users", "/api/users/"]).takes(Takes::Object),
+    Detail::of("PUT", &["/api/users/{id}/metadata"]).takes(Takes::Object),
+    Detail::of("PATCH", &["/api/users/{id}/metadata"]).takes(Takes::Object),
+    Detail::of("PUT", &["/api/users/{id}/email"]).takes(Takes::Json(&[&wire::EMAIL])),
+    Detail::of("PUT", &["/api/users/{id}/password"]).takes(Takes::Json(&[&wire::PASSWORD])),
 ];
 
 fn shown(status: StatusCode, document: &Document) -> HttpResponse {

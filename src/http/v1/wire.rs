@@ -75,7 +75,7 @@ pub(super) fn new_user(
     Ok(new)
 }
 
-static EMAIL: Schema = Schema {
+pub(super) static EMAIL: Schema = Schema {
     properties: &[
         property("email", Shape::Formatted(1, 254, Format::Email), "the new e-mail address"),
         property("verify", Shape::Boolean, ""),
@@ -90,7 +90,7 @@ pub(super) fn email(body: &Object) -> Result<String, Problem> {
     Ok(body.get_str("email").unwrap_or_default().into_owned())
 }
 
-static PASSWORD: Schema = Schema {
+pub(super) static PASSWORD: Schema = Schema {
     properties: &[
         property("password", Shape::Text(1, 1024), "the new password"),
         property("verify", Shape::Boolean, ""),

@@ -1,6 +1,6 @@
 //! `/api/v2/clients` (CONTRACT.md §4).
 
-use super::fields::Fields;
+use super::fields::{self, Fields};
 use super::{Page, answer_at, json, no_content, wire};
 use crate::domain::change::Channel;
 use crate::domain::client::{Client, Secret};
@@ -61,7 +61,7 @@ fn wanted(call: &Call) -> Result<Option<Fields>, Problem> {
 }
 
 pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
-    call.query.only(&["fields", "include_fields"])?;
+    call.query.only(fields::PARAMETERS)?;
     let fields = wanted(call)?;
     let client =
         call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
@@ -135,7 +135,7 @@ pub(super) async fn delete(call: Call) -> Result<HttpResponse, Problem> {
     Ok(no_content(answer.version))
 }
 
-const LIST_PARAMETERS: &[&str] = &[
+pub(super) const LIST_PARAMETERS: &[&str] = &[
     "fields",
     "include_fields",
     "page",

@@ -6,8 +6,8 @@
 
 mod clients;
 
-use super::fields::{Fields, selected};
-use super::list::{self, Item, Part};
+use super::fields::{self, Fields, selected};
+use super::list::{Item, Part};
 use super::{answer_at, no_content, route, show};
 use crate::domain::change::Channel;
 use crate::domain::command::Command;
@@ -16,6 +16,7 @@ use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::scope::Scope;
 use crate::domain::time::Version;
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::{Problem, no_resource};
 use crate::http::random;
 use crate::http::route::Route;
@@ -73,6 +74,22 @@ pub static ROUTES: &[Route] = &[
         |call| Box::pin(clients::update(call)),
     ),
 ];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", &["/api/v2/connections"]).query(&[LIST_PARAMETERS, REPEATABLE]),
+    Detail::of("POST", &["/api/v2/connections"]).takes(Takes::Json(&[&NEW])),
+    Detail::of("GET", &["/api/v2/connections/{id}"]).query(&[fields::PARAMETERS]),
+    Detail::of("PATCH", &["/api/v2/connections/{id}"]).takes(Takes::Json(&[&PATCH])),
+    Detail::of("GET", &["/api/v2/connections/{id}/clients"]).query(&[clients::PARAMETERS]),
+    Detail::of("PATCH", &["/api/v2/connections/{id}/clients"])
+        .takes(Takes::List(&clients::SWITCH))
+        .statuses(&[204]),
+];
+
+const LIST_PARAMETERS: &[&str] =
+    &["page", "per_page", "include_totals", "from", "take", "name", "fields", "include_fields"];
+const REPEATABLE: &[&str] = &["strategy"];
 
 const STRATEGIES: &[&str] = &[
     "ad",
@@ -227,8 +244,7 @@ pub(super) fn written(answer: &Answer) -> Result<&Arc<Resource>, Problem> {
 }
 
 fn list(call: &Call) -> Result<HttpResponse, Problem> {
-    let known = [list::PARAMETERS, &["name", "fields", "include_fields"]].concat();
-    call.query.only_repeating(&known, &["strategy"])?;
+    call.query.only_repeating(LIST_PARAMETERS, REPEATABLE)?;
     let part = Part::of(call)?;
     let fields = Fields::of(&call.query, None)?;
     let name = call.query.get("name").filter(|name| !name.is_empty());
@@ -254,7 +270,7 @@ fn list(call: &Call) -> Result<HttpResponse, Problem> {
 }
 
 fn get(call: &Call) -> Result<HttpResponse, Problem> {
-    call.query.only(&["fields", "include_fields"])?;
+    call.query.only(fields::PARAMETERS)?;
     let fields = Fields::of(&call.query, None)?;
     let connection = existing(call)?;
     show(call, connection.version, selected(fields.as_ref(), &connection.to_json(), &[]))

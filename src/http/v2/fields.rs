@@ -5,6 +5,9 @@ use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::schema;
 
+/// The parameters that choose members.
+pub(super) const PARAMETERS: &[&str] = &["fields", "include_fields"];
+
 /// The members a caller wants, or does not want.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {

@@ -15,6 +15,7 @@ use crate::domain::resource::{MANAGEMENT_AUDIENCE, Resource, ResourceKind};
 use crate::domain::scope::Scope;
 use crate::domain::time::Version;
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::{Problem, no_resource};
 use crate::http::random;
 use crate::http::route::Route;
@@ -62,11 +63,21 @@ pub static ROUTES: &[Route] = &[
     ),
 ];
 
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", &["/api/v2/client-grants"]).query(&[list::PARAMETERS, OWN_PARAMETERS]),
+    Detail::of("POST", &["/api/v2/client-grants"]).takes(Takes::Json(&[&NEW])),
+    Detail::of("PATCH", &["/api/v2/client-grants/{id}"]).takes(Takes::Json(&[&PATCH])),
+];
+
+const OWN_PARAMETERS: &[&str] =
+    &["client_id", "audience", "subject_type", "allow_any_organization"];
+
 const SCOPE: Property = property("scope", Shape::Strings, "Scopes allowed for this client grant");
 const USAGE: Property =
     nullable("organization_usage", Shape::OneOf(&["deny", "allow", "require"]), "");
 const ANY_ORGANIZATION: Property = property("allow_any_organization", Shape::Boolean, "");
-const DETAILS: Property = property("authorization_details_types", Shape::Strings, "");
+const AUTHORIZATION_DETAILS: Property = property("authorization_details_types", Shape::Strings, "");
 
 /// `POST /client-grants`
 static NEW: Schema = Schema {
@@ -80,7 +91,7 @@ static NEW: Schema = Schema {
         SCOPE,
         USAGE,
         ANY_ORGANIZATION,
-        DETAILS,
+        AUTHORIZATION_DETAILS,
         property("subject_type", Shape::OneOf(&["client", "user"]), ""),
     ],
     required: &["client_id", "audience"],
@@ -89,7 +100,12 @@ static NEW: Schema = Schema {
 
 /// `PATCH /client-grants/{id}`
 static PATCH: Schema = Schema {
-    properties: &[nullable("scope", Shape::Strings, SCOPE.about), USAGE, ANY_ORGANIZATION, DETAILS],
+    properties: &[
+        nullable("scope", Shape::Strings, SCOPE.about),
+        USAGE,
+        ANY_ORGANIZATION,
+        AUTHORIZATION_DETAILS,
+    ],
     required: &[],
     extra: Extra::Refuse(""),
 };
@@ -116,8 +132,7 @@ fn stored<'a>(call: &Call, audience: &'a str) -> Cow<'a, str> {
 }
 
 fn list(call: &Call) -> Result<HttpResponse, Problem> {
-    let own = ["client_id", "audience", "subject_type", "allow_any_organization"];
-    call.query.only(&[list::PARAMETERS, &own].concat())?;
+    call.query.only(&[list::PARAMETERS, OWN_PARAMETERS].concat())?;
     let part = Part::of(call)?;
     let wanted = |name: &str| call.query.get(name).filter(|value| !value.is_empty());
     let audience = wanted("audience").map(|audience| stored(call, audience));

@@ -10,6 +10,7 @@ use crate::domain::resource::ResourceKind;
 use crate::domain::scope::Scope;
 use crate::domain::user::UserId;
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
 use crate::http::route::Route;
 use crate::http::schema::{self, Extra, Format, Schema, Shape, property};
@@ -31,6 +32,12 @@ pub static ROUTES: &[Route] = &[
         "Unlink an account from a user",
         |call| Box::pin(unlink(call)),
     ),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("POST", &["/api/v2/users/{id}/identities"]).takes(Takes::OneOf(&[&NAMED, &PROVED])),
+    Detail::of("DELETE", &["/api/v2/users/{id}/identities/{provider}/{user_id}"]).statuses(&[200]),
 ];
 
 /// The account named by provider and id.

@@ -16,6 +16,7 @@ pub mod users;
 pub(in crate::http) mod wire;
 
 use super::call::Call;
+use super::openapi::detail::{Detail, Takes};
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
 use crate::domain::permit::READ_USER;
@@ -165,6 +166,28 @@ pub static ROUTES: &[Route] = &[
     route("DELETE", "/api/v2/client/{id}", &[Scope::DELETE_CLIENTS], "Delete a client", |call| {
         Box::pin(clients::delete(call))
     }),
+];
+
+const USER: &[&str] = &["/api/v2/users/{id}"];
+const USERS: &[&str] = &["/api/v2/users"];
+const CLIENTS: &[&str] = &["/api/v2/clients", "/api/v2/applications"];
+const CLIENT: &[&str] =
+    &["/api/v2/clients/{id}", "/api/v2/applications/{id}", "/api/v2/client/{id}"];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", USER).query(&[fields::PARAMETERS]),
+    Detail::of("PATCH", USER).takes(Takes::Json(&[&wire::USER_PATCH])),
+    Detail::of("GET", USERS).query(&[users::LIST_PARAMETERS]),
+    Detail::of("POST", USERS).takes(Takes::Json(&[&wire::NEW_USER_LENIENT])),
+    Detail::of("GET", &["/api/v2/users-by-email"])
+        .query(&[&["email"], fields::PARAMETERS])
+        .required("email"),
+    Detail::of("GET", CLIENTS).query(&[clients::LIST_PARAMETERS]),
+    Detail::of("POST", CLIENTS).takes(Takes::Json(wire::NEW_CLIENT)),
+    Detail::of("GET", CLIENT).query(&[fields::PARAMETERS]),
+    Detail::of("PATCH", CLIENT).takes(Takes::Json(wire::CLIENT_PATCH)),
+    Detail::of("POST", &["/api/v2/clients/{id}/rotate-secret"]).statuses(&[200]),
 ];
 
 /// The row of management routes that are Auth0's and not ours.

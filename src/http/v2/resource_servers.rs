@@ -4,7 +4,7 @@
 //! each request, since its identifier is an address at the caller's host.
 
 use super::connections::written;
-use super::fields::{Fields, selected};
+use super::fields::{self, Fields, selected};
 use super::list::{self, Item, Part};
 use super::{answer_at, no_content, route, show};
 use crate::domain::change::Channel;
@@ -16,6 +16,7 @@ use crate::domain::resource::{MANAGEMENT_AUDIENCE, Resource, ResourceKind};
 use crate::domain::scope::Scope;
 use crate::domain::time::Version;
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::{Problem, no_resource};
 use crate::http::random;
 use crate::http::route::Route;
@@ -62,6 +63,20 @@ pub static ROUTES: &[Route] = &[
         |call| Box::pin(delete(call)),
     ),
 ];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", &["/api/v2/resource-servers"]).query(&[
+        list::PARAMETERS,
+        fields::PARAMETERS,
+        REPEATABLE,
+    ]),
+    Detail::of("POST", &["/api/v2/resource-servers"]).takes(Takes::Json(&[&NEW])),
+    Detail::of("GET", &["/api/v2/resource-servers/{id}"]).query(&[fields::PARAMETERS]),
+    Detail::of("PATCH", &["/api/v2/resource-servers/{id}"]).takes(Takes::Json(&[&PATCH])),
+];
+
+const REPEATABLE: &[&str] = &["identifiers"];
 
 const KIND: ResourceKind = ResourceKind::ResourceServer;
 
@@ -175,8 +190,8 @@ fn existing(call: &Call) -> Result<Arc<Resource>, Problem> {
 }
 
 fn list(call: &Call) -> Result<HttpResponse, Problem> {
-    let known = [list::PARAMETERS, &["fields", "include_fields"]].concat();
-    call.query.only_repeating(&known, &["identifiers"])?;
+    let known = [list::PARAMETERS, fields::PARAMETERS].concat();
+    call.query.only_repeating(&known, REPEATABLE)?;
     let part = Part::of(call)?;
     let fields = Fields::of(&call.query, None)?;
     let wanted: Vec<&str> = call.query.all("identifiers").collect();
@@ -197,7 +212,7 @@ fn list(call: &Call) -> Result<HttpResponse, Problem> {
 }
 
 fn get(call: &Call) -> Result<HttpResponse, Problem> {
-    call.query.only(&["include_fields", "fields"])?;
+    call.query.only(fields::PARAMETERS)?;
     let fields = Fields::of(&call.query, None)?;
     let api = if is_own(call) { Arc::new(own(call)) } else { existing(call)? };
     show(call, api.version, selected(fields.as_ref(), &api.to_json(), &[]))

@@ -4,7 +4,7 @@
 //! configuration goes there and back unchanged.
 
 use super::connections::written;
-use super::fields::{Fields, selected};
+use super::fields::{self, Fields, selected};
 use super::{answer_at, route, show};
 use crate::domain::change::Channel;
 use crate::domain::command::Command;
@@ -13,6 +13,7 @@ use crate::domain::resource::ResourceKind;
 use crate::domain::scope::Scope;
 use crate::domain::time::Version;
 use crate::http::call::Call;
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
 use crate::http::route::Route;
 use crate::http::schema::{self, Extra, Schema, Shape, nullable};
@@ -35,6 +36,12 @@ pub static ROUTES: &[Route] = &[
         "Update the tenant's settings",
         |call| Box::pin(update(call)),
     ),
+];
+
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", &["/api/v2/tenants/settings"]).query(&[fields::PARAMETERS]),
+    Detail::of("PATCH", &["/api/v2/tenants/settings"]).takes(Takes::Json(&[&PATCH])),
 ];
 
 /// The one id there is.
@@ -119,7 +126,7 @@ fn merged(tenant: &str, stored: &Object) -> Object {
 }
 
 fn get(call: &Call) -> Result<HttpResponse, Problem> {
-    call.query.only(&["fields", "include_fields"])?;
+    call.query.only(fields::PARAMETERS)?;
     let fields = Fields::of(&call.query, None)?;
     let stored = call.tenant.published().resource(ResourceKind::Settings, ID);
     let (version, stored) = stored.map_or_else(

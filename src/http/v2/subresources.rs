@@ -8,6 +8,7 @@ use super::{Page, json, no_content, route};
 use crate::domain::decide::LoginKey;
 use crate::domain::scope::Scope;
 use crate::http::call::Call;
+use crate::http::openapi::detail::Detail;
 use crate::http::problem::Problem;
 use crate::http::route::Route;
 use crate::http::schema;
@@ -113,6 +114,26 @@ pub static ROUTES: &[Route] = &[
     ),
 ];
 
+/// What they take.
+pub static DETAILS: &[Detail] = &[
+    Detail::of(
+        "GET",
+        &[
+            "/api/v2/users/{id}/roles",
+            "/api/v2/users/{id}/permissions",
+            "/api/v2/users/{id}/organizations",
+            "/api/v2/users/{id}/logs",
+        ],
+    )
+    .query(&[LIST_PARAMETERS]),
+    Detail::of("GET", &["/api/v2/actions/actions"]).query(&[&["page", "per_page"]]),
+    Detail::of("GET", &["/api/v2/user-blocks"]).query(&[IDENTIFIED]).required("identifier"),
+    Detail::of("DELETE", &["/api/v2/user-blocks"]).query(&[IDENTIFIED]).required("identifier"),
+];
+
+const LIST_PARAMETERS: &[&str] = &["page", "per_page", "include_totals", "from", "take", "sort"];
+const IDENTIFIED: &[&str] = &["identifier", "consider_brute_force_enablement"];
+
 const NO_BLOCKS: &str = "{\"blocked_for\":[]}";
 
 fn known(call: &Call) -> Result<(), Problem> {
@@ -133,7 +154,7 @@ fn no_actions(call: &Call) -> Result<HttpResponse, Problem> {
 /// An empty list, in the shape its parameters ask for.
 fn empty(call: &Call, name: &str) -> Result<HttpResponse, Problem> {
     known(call)?;
-    call.query.only(&["page", "per_page", "include_totals", "from", "take", "sort"])?;
+    call.query.only(LIST_PARAMETERS)?;
     let page = Page::of(call, "Number of results per page")?;
     let is_cursor = ["from", "take"].iter().any(|key| call.query.get(key).is_some());
     Ok(json(StatusCode::OK, empty_body(name, page, is_cursor)))
@@ -152,7 +173,7 @@ fn empty_body(name: &str, page: Page, is_cursor: bool) -> String {
 
 /// The user whose e-mail address, login name or phone number the parameter gives.
 async fn identified(call: &Call) -> Result<(), Problem> {
-    call.query.only(&["identifier", "consider_brute_force_enablement"])?;
+    call.query.only(IDENTIFIED)?;
     let identifier =
         call.query.get("identifier").filter(|text| !text.is_empty()).ok_or_else(|| {
             Problem::query(schema::query_message("Missing required property: identifier", "", ""))

@@ -1,6 +1,6 @@
 //! `/api/v2/users` and `/api/v2/users-by-email` (CONTRACT.md §2, §3).
 
-use super::fields::{Fields, USER_FIELDS, selected};
+use super::fields::{self, Fields, USER_FIELDS, selected};
 use super::{Page, answer_at, json, no_content, wire};
 use crate::domain::change::Channel;
 use crate::domain::command::{Command, Field};
@@ -18,7 +18,7 @@ use actix_web::http::StatusCode;
 pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
     let id = call.user_id()?;
     permit_read(&call.caller, &id)?;
-    call.query.only(&["fields", "include_fields"])?;
+    call.query.only(fields::PARAMETERS)?;
     let fields = Fields::of(&call.query, Some(USER_FIELDS))?;
     let document = call.tenant.published().user(id.as_str()).ok_or_else(Problem::no_user)?;
     if call.is_unchanged(document.version())? {
@@ -98,7 +98,7 @@ fn array<'a>(documents: impl Iterator<Item = &'a Document>, fields: Option<&Fiel
     out
 }
 
-const LIST_PARAMETERS: &[&str] = &[
+pub(super) const LIST_PARAMETERS: &[&str] = &[
     "page",
     "per_page",
     "include_totals",

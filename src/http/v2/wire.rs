@@ -19,7 +19,7 @@ static NEW_USER: Schema = Schema {
 };
 
 /// The same where a missing connection means the default one.
-static NEW_USER_LENIENT: Schema =
+pub(super) static NEW_USER_LENIENT: Schema =
     Schema { properties: NEW_USER_PROPERTIES, required: &[], extra: Extra::Refuse(NEW_USER_HINT) };
 
 const NEW_USER_PROPERTIES: &[Property] = &[
@@ -75,7 +75,7 @@ const NEW_USER_PROPERTIES: &[Property] = &[
 ];
 
 /// `PATCH /users/{id}` (CONTRACT.md §2.4).
-static USER_PATCH: Schema = Schema {
+pub(super) static USER_PATCH: Schema = Schema {
     properties: &[
         property(
             "blocked",
@@ -380,10 +380,8 @@ const CLIENT_PROPERTIES: &[Property] = &[
 ];
 
 /// Members only a new client may name itself.
-const NEW_CLIENT_ONLY: &[Property] = &[
-    property("client_id", Shape::Formatted(1, 255, Format::Solid), ""),
-    property("client_secret", Shape::Text(1, 255), "The client secret"),
-];
+const NEW_CLIENT_ONLY: &[Property] =
+    &[property("client_secret", Shape::Text(1, 255), "The client secret")];
 
 /// A client as a body says it.
 #[derive(Debug)]
@@ -398,6 +396,17 @@ static CLIENT_TYPES: Schema =
     Schema { properties: CLIENT_PROPERTIES, required: &[], extra: Extra::Ignore };
 static NEW_CLIENT_TYPES: Schema =
     Schema { properties: NEW_CLIENT_ONLY, required: &[], extra: Extra::Ignore };
+
+/// A new client must have a name.
+static NEW_CLIENT_NAMED: Schema =
+    Schema { properties: &[], required: &["name"], extra: Extra::Refuse("") };
+/// What is in none of these tables is refused.
+static NOTHING_ELSE: Schema = Schema { properties: &[], required: &[], extra: Extra::Refuse("") };
+
+/// `POST /clients`, for the API description.
+pub(super) static NEW_CLIENT: &[&Schema] = &[&CLIENT_TYPES, &NEW_CLIENT_TYPES, &NEW_CLIENT_NAMED];
+/// `PATCH /clients/{id}`, for the API description.
+pub(super) static CLIENT_PATCH: &[&Schema] = &[&CLIENT_TYPES, &NEW_CLIENT_TYPES, &NOTHING_ELSE];
 
 fn client_body(
     body: &Object,
@@ -415,7 +424,7 @@ fn client_body(
         let seed_spelling = key == "clientMetadata" && compat == Compat::Strict;
         let is_known =
             CLIENT_PROPERTIES.iter().chain(NEW_CLIENT_ONLY).any(|property| property.name == key);
-        is_known && !seed_spelling && key != "client_id"
+        is_known && !seed_spelling
     };
     let unknown: Vec<String> =
         body.keys().filter(|key| !known(key)).map(std::borrow::Cow::into_owned).collect();

@@ -13,8 +13,10 @@ use crate::http::schema::{self, Extra, Schema, Shape, property};
 use crate::http::v2::list::{Item, Part};
 use actix_web::HttpResponse;
 
+pub(super) const PARAMETERS: &[&str] = &["take", "from"];
+
 pub(super) fn list(call: &Call) -> Result<HttpResponse, Problem> {
-    call.query.only(&["take", "from"])?;
+    call.query.only(PARAMETERS)?;
     let part = match Part::of(call)? {
         Part::Pages(_) => Part::After(None, 50),
         after @ Part::After(..) => after,
@@ -34,7 +36,7 @@ pub(super) fn list(call: &Call) -> Result<HttpResponse, Problem> {
 }
 
 /// One client, on or off.
-static SWITCH: Schema = Schema {
+pub(super) static SWITCH: Schema = Schema {
     properties: &[
         property(
             "client_id",
