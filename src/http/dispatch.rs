@@ -259,9 +259,12 @@ fn log_access(
     if is_wanted {
         let correlation_id = correlation_id.and_then(|id| id.to_str().ok());
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        log::info!(
-            method:% = request.method(), path = request.uri().path(), status = status.as_u16(), micros, request_id, correlation_id;
-            "request"
-        );
+        let (method, path, status) = (request.method(), request.uri().path(), status.as_u16());
+        match correlation_id {
+            None => log::info!(method:%, path, status, micros, request_id; "request"),
+            Some(correlation_id) => {
+                log::info!(method:%, path, status, micros, request_id, correlation_id; "request");
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Running an export: a view of the tenant, written and packed away from the workers.
 
-use super::Errand;
 use super::files::{MAX_BYTES, Running};
 use super::table::Columns;
+use super::{Errand, Patience};
 use crate::domain::document::Document;
 use crate::domain::json::{Builder, Elements, Object};
 use crate::domain::resource::Resource;
@@ -27,7 +27,13 @@ pub(super) async fn run(errand: &Errand, job: &Resource) -> Result<(), TenantErr
         errand.put(job, status.object()).await?;
     }
     let _turn = running.turn().await;
-    let view = errand.tenant.view().await?;
+    let mut patience = Patience::default();
+    let view = loop {
+        match errand.tenant.view().await {
+            Ok(view) => break view,
+            Err(error) => patience.after(error).await?,
+        }
+    };
     let wanted = Wanted::of(&job.body);
     let packed = actix_web::web::block(move || pack(&view, &wanted, MAX_BYTES)).await;
     match packed {
