@@ -62,6 +62,7 @@ static ASSETS: &[Asset] = &[
     own!("pages/settings.js", SCRIPT),
     own!("pages/user.js", SCRIPT),
     own!("pages/user/claims.js", SCRIPT),
+    own!("pages/user/delete.js", SCRIPT),
     own!("pages/user/details.js", SCRIPT),
     own!("pages/user/identity.js", SCRIPT),
     own!("pages/user/metadata.js", SCRIPT),
@@ -198,7 +199,7 @@ pub(super) fn index(title: &str, nonce: &str, read: Option<&ReadAsset>) -> Strin
     let preload = SERVED
         .files
         .iter()
-        .filter(|(path, file)| file.mime == SCRIPT && **path != EDITOR && **path != "theme.js")
+        .filter(|(path, _)| path.starts_with("lib/") || **path == "app.js")
         .map(|(path, _)| format!("<link rel=\"modulepreload\" href=\"/ui/a/{folder}/{path}\">\n"))
         .collect::<Vec<_>>()
         .concat();
