@@ -62,6 +62,7 @@ static ASSETS: &[Asset] = &[
     own!("pages/settings.js", SCRIPT),
     own!("pages/user.js", SCRIPT),
     own!("pages/user/claims.js", SCRIPT),
+    own!("pages/user/delete.js", SCRIPT),
     own!("pages/user/details.js", SCRIPT),
     own!("pages/user/identity.js", SCRIPT),
     own!("pages/user/metadata.js", SCRIPT),
@@ -195,13 +196,11 @@ pub(super) fn index(title: &str, nonce: &str, read: Option<&ReadAsset>) -> Strin
     let from_disk = read.and_then(|read| read("index.html"));
     let text = from_disk.and_then(|bytes| String::from_utf8(bytes).ok());
     let folder = if read.is_some() { WORKSHOP } else { &SERVED.name };
-    let preload = SERVED
-        .files
-        .iter()
-        .filter(|(path, file)| file.mime == SCRIPT && **path != EDITOR && **path != "theme.js")
-        .map(|(path, _)| format!("<link rel=\"modulepreload\" href=\"/ui/a/{folder}/{path}\">\n"))
-        .collect::<Vec<_>>()
-        .concat();
+    let mut preload = String::new();
+    for path in SERVED.files.keys().filter(|path| path.starts_with("lib/") || **path == "app.js") {
+        writeln!(preload, "<link rel=\"modulepreload\" href=\"/ui/a/{folder}/{path}\">")
+            .expect("writing to a string cannot fail");
+    }
     text.as_deref()
         .unwrap_or(INDEX)
         .replace("{{preload}}", &preload)

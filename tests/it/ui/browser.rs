@@ -4,7 +4,6 @@
 //! each begins with no cookies and on a server with a port, and so an origin, of its own.
 //! Both end with the process that started them, whatever way it ends.
 
-use crate::harness::until;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdin, Command, Stdio};
@@ -57,7 +56,8 @@ pub(crate) struct Browser(MutexGuard<'static, Driver>);
 impl Browser {
     /// The browser, empty; none where there is no Chromium and nobody insists on one.
     pub(crate) fn open() -> Option<Self> {
-        let driver = DRIVER.get_or_init(|| start().map(Mutex::new));
+        let driver = DRIVER
+            .get_or_init(|| std::panic::catch_unwind(start).unwrap_or_default().map(Mutex::new));
         let Some(driver) = driver else {
             let wish = std::env::var("DOSSIER_UI_TESTS").unwrap_or_default();
             assert_ne!(wish, "require", "install chromium and chromium-driver");
@@ -295,7 +295,7 @@ fn start() -> Option<Driver> {
     let mut lines = BufReader::new(keeper.stdout.take().unwrap()).lines();
     let port = lines.find_map(|line| {
         let line = line.unwrap();
-        let (_, port) = line.split_once("on port ")?;
+        let (_, port) = line.split_once("successfully on port ")?;
         port.trim_end_matches('.').parse::<u16>().ok()
     });
     std::thread::spawn(move || lines.for_each(drop));
@@ -315,8 +315,7 @@ fn start() -> Option<Driver> {
         "goog:chromeOptions": {"args": flags},
         "goog:loggingPrefs": {"browser": "ALL"},
     }}});
-    let made =
-        until("a session of the browser", || driver.ask("POST", "/session", Some(&wanted)).ok());
+    let made = driver.ask("POST", "/session", Some(&wanted)).unwrap();
     let id = made["sessionId"].as_str().unwrap();
     driver.session = format!("{}/session/{id}", driver.session);
     Some(driver)

@@ -3,7 +3,7 @@
 use super::{JANE, desk};
 use serde_json::json;
 
-const EVIL: &str = r#"{"x":"<img src=x onerror=\"window.hit=1\">","</script><script>window.hit=1</script>":"\u2028<svg onload=window.hit=1>","link":"javascript:window.hit=1","__proto__":{"polluted":1},"constructor":"x","picture":"https://tracker.example/p.png"}"#;
+const EVIL: &str = r#"{"x":"<img src=x onerror=\"window.hit=1\">","</script><script>hit=1</script>":"\u2028<svg onload=window.hit=1>","link":"javascript:window.hit=1","__proto__":{"polluted":1},"constructor":"x","picture":"https://tracker.example/p.png"}"#;
 
 #[test]
 fn ui_52_53_metadata_stays_text_on_every_page() {

@@ -159,7 +159,7 @@ fn ui_12_what_is_no_object_or_says_a_key_twice_is_refused_and_odd_keys_are_point
 #[test]
 fn ui_13_the_size_is_the_servers_and_blocks_beyond_the_limit() {
     use crate::harness::Setup;
-    let server = Setup::default().set("limits.user_metadata=\"1KiB\"").start();
+    let server = Setup::default().set("limits.user_metadata=1KiB").start();
     let Some(desk) = super::desk_on(server) else { return };
     desk.on_jane("{}", "{}");
     let of = |letters: usize| format!("{{ \"text\" : \"{}é\" }}", "x".repeat(letters));

@@ -208,10 +208,8 @@ fn ui_71_a_snapshot_is_taken_and_told_about() {
 #[test]
 fn ui_72_settings_show_value_default_and_source_and_are_read_again() {
     use crate::harness::Setup;
-    let server = Setup::default()
-        .config("[log]\nslow = \"75ms\"\n")
-        .set("dashboard.title=\"Profiles\"")
-        .start();
+    let server =
+        Setup::default().config("[log]\nslow = \"75ms\"\n").set("dashboard.title=Profiles").start();
     let Some(desk) = super::desk_on(server) else { return };
     desk.open("/ui/settings");
     let cells = |key: &str| desk.browser.texts(&format!("[data-setting='{key}'] td"));
@@ -224,6 +222,6 @@ fn ui_72_settings_show_value_default_and_source_and_are_read_again() {
     assert_eq!(config["settings"]["log"]["slow"]["value"], json!("75ms"));
     desk.browser.click("[data-testid=reload]");
     desk.browser.until_text("[data-testid=reload-result]", "Read again. Applied: none");
-    desk.browser.click("details:last-of-type > summary");
+    desk.browser.click("details:has([data-testid=licences]) > summary");
     desk.browser.until("document.querySelector('[data-testid=licences]').textContent.length > 20");
 }

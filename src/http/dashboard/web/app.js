@@ -5,13 +5,6 @@ import { confirmed } from "./lib/dialog.js";
 import { failure, fill, h, icon } from "./lib/dom.js";
 import { listen } from "./lib/keys.js";
 import * as session from "./lib/session.js";
-import { clientPage } from "./pages/client.js";
-import { clientsPage } from "./pages/clients.js";
-import { loginPage } from "./pages/login.js";
-import { overviewPage } from "./pages/overview.js";
-import { settingsPage } from "./pages/settings.js";
-import { userPage } from "./pages/user.js";
-import { usersPage } from "./pages/users.js";
 
 /**
  * A page: its title, the way to it, what it shows; and, where it has them, what Ctrl+S does,
@@ -19,6 +12,15 @@ import { usersPage } from "./pages/users.js";
  * @typedef {{ title: string, section: string, crumbs: [string, string?][], node: any, save?: () => void, isDirty?: () => boolean, close?: () => void }} Page
  * @typedef {{ go: (path: string, replace?: boolean) => Promise<void>, path: string[], query: URLSearchParams, hash: string }} Place
  */
+
+// A page's code is loaded when the page is opened first.
+const overviewPage = async () => (await import("./pages/overview.js")).overviewPage();
+const settingsPage = async () => (await import("./pages/settings.js")).settingsPage();
+const usersPage = async (/** @type {Place} */ place) => (await import("./pages/users.js")).usersPage(place);
+const userPage = async (/** @type {Place} */ place, /** @type {string} */ id, /** @type {string | undefined} */ tab) => (await import("./pages/user.js")).userPage(place, id, tab);
+const clientsPage = async (/** @type {Place} */ place) => (await import("./pages/clients.js")).clientsPage(place);
+const clientPage = async (/** @type {Place} */ place, /** @type {string} */ id, /** @type {string | undefined} */ tab) => (await import("./pages/client.js")).clientPage(place, id, tab);
+const loginPage = async (/** @type {Place} */ place) => (await import("./pages/login.js")).loginPage(place);
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 /** @type {Page | null} */ let shown = null;

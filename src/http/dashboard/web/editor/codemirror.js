@@ -1,7 +1,7 @@
 // The JSON editor, bundled from CodeMirror 6 by build.rs. It knows nothing of metadata:
 // which lines are marked, and how, is decided by lib/editor.js, as for the plain text area.
 
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, isolateHistory } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
@@ -79,8 +79,8 @@ export function createEditor({ parent, text, label, nonce, readOnly, onChange, d
   });
   return {
     text: () => view.state.doc.toString(),
-    // One transaction, so that it can be undone.
-    setText: (next) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next } }),
+    // A step of its own, so that it can be undone without what was typed before.
+    setText: (next) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next }, annotations: isolateHistory.of("full") }),
     setMarks: (list) => view.dispatch({ effects: setMarks.of(list) }),
     select: (from, to) => { view.dispatch({ selection: { anchor: from, head: to }, scrollIntoView: true }); view.focus(); },
     setReadOnly: (is) => view.dispatch({ effects: writable.reconfigure(locked(is)) }),

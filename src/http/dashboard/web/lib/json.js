@@ -32,7 +32,8 @@ class Reader {
 
   /** @param {string} wanted */
   fail(wanted) {
-    const found = this.at >= this.text.length ? "the end" : JSON.stringify(this.text[this.at]);
+    const letter = this.text[this.at];
+    const found = letter === undefined ? "the end" : letter === '"' ? "a quote" : letter === "\n" ? "the end of the line" : `"${letter}"`;
     throw new Fault(`wanted ${wanted}, found ${found}`, this.at);
   }
 

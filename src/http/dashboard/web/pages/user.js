@@ -10,9 +10,9 @@ import { ago, initials, when } from "../lib/format.js";
 import { members, shown } from "../lib/json.js";
 import * as session from "../lib/session.js";
 import { claimsTab } from "./user/claims.js";
+import { deleteUser } from "./user/delete.js";
 import { detailsTab } from "./user/details.js";
 import { rawTab } from "./user/raw.js";
-import { deleteUser } from "./users.js";
 
 /** A user as the API sent it, with its version. */
 export class Profile {
