@@ -9,6 +9,7 @@
 mod bad_input;
 mod concurrency;
 mod crash;
+mod durability;
 mod floors;
 mod harness;
 mod jobs;
