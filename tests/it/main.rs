@@ -9,6 +9,7 @@
 mod bad_input;
 mod concurrency;
 mod crash;
+mod damage;
 mod durability;
 mod floors;
 mod harness;
