@@ -15,6 +15,7 @@ mod floors;
 mod harness;
 mod jobs;
 mod lifecycle;
+mod linearizable;
 mod recovery;
 mod ui;
 mod wire;
