@@ -81,14 +81,29 @@ impl House {
         target: &str,
         body: &str,
     ) -> impl Future<Output = Told> + use<> {
+        let bearer = format!("Bearer {}", self.token(self.tenant(), &everything()));
+        let headers = [("Authorization", bearer.as_str()), JSON];
+        self.ask("localhost", method, target, &headers, body)
+    }
+
+    /// Sends a request with these headers to this host.
+    pub(crate) fn ask(
+        &self,
+        host: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> impl Future<Output = Told> + use<> {
         let services = self.services.clone();
-        let request = test::TestRequest::with_uri(target)
+        let mut request = test::TestRequest::with_uri(target)
             .method(method.parse().unwrap())
-            .insert_header(("Host", "localhost"))
-            .insert_header(("Authorization", format!("Bearer {}", token(&services))))
-            .insert_header(("Content-Type", "application/json"))
-            .set_payload(body.to_owned())
-            .to_request();
+            .insert_header(("Host", host))
+            .set_payload(body.to_owned());
+        for header in headers {
+            request = request.append_header(*header);
+        }
+        let request = request.to_request();
         async move {
             let app = App::new().app_data(services).default_service(web::to(dispatch));
             let app = test::init_service(app).await;
@@ -98,6 +113,57 @@ impl House {
             (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
         }
     }
+
+    /// The host a tenant of this house is asked at.
+    pub(crate) fn host(tenant: &TenantHandle) -> String {
+        if tenant.uid() == TenantUid::DEFAULT {
+            "localhost".to_owned()
+        } else {
+            format!("{}.localhost", tenant.id())
+        }
+    }
+
+    /// A token of a tenant's global client with these scopes.
+    pub(crate) fn token(&self, tenant: &TenantHandle, scopes: &[&str]) -> String {
+        self.sign(tenant, &claims(tenant, scopes))
+    }
+
+    /// Signs claims as a tenant.
+    pub(crate) fn sign(&self, tenant: &TenantHandle, claims: &impl serde::Serialize) -> String {
+        let tenant = TokenTenant { uid: tenant.uid().0, id: tenant.id() };
+        self.services.keys().sign(tenant, claims)
+    }
+}
+
+/// The header of a body of JSON.
+pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// The names of all scopes.
+pub(crate) fn everything() -> Vec<&'static str> {
+    Scope::all().map(Scope::name).collect()
+}
+
+/// The claims of a good token.
+pub(crate) fn claims(tenant: &TenantHandle, scopes: &[&str]) -> Claims {
+    let host = House::host(tenant);
+    let client = published_client(tenant);
+    Claims {
+        iss: format!("http://{host}/"),
+        sub: format!("{client}@clients"),
+        aud: Audience::One(format!("http://{host}/api/v2/")),
+        iat: NOW.seconds(),
+        exp: NOW.seconds() + 3600,
+        nbf: None,
+        scope: scopes.join(" "),
+        gty: Some("client-credentials".to_owned()),
+        azp: Some(client),
+    }
+}
+
+/// The global client, which every tenant has.
+fn published_client(tenant: &TenantHandle) -> String {
+    let clients = tenant.published().clients();
+    clients.iter().find(|client| client.is_global).unwrap().id.clone()
 }
 
 /// A journal that shows its corners soon: small segments, little space taken ahead.
@@ -145,20 +211,4 @@ pub(crate) fn seeds(tenant: &str) -> Seeds {
 fn ring() -> KeyRing {
     let pem = SigningKey::generate_pem().unwrap();
     KeyRing::new(SigningKey::from_pem(&pem).unwrap(), None, Vec::new())
-}
-
-fn token(services: &Services) -> String {
-    let scopes: Vec<&str> = Scope::all().map(|scope| scope.name()).collect();
-    let claims = Claims {
-        iss: "http://localhost/".to_owned(),
-        sub: format!("{CLIENT}@clients"),
-        aud: Audience::One("http://localhost/api/v2/".to_owned()),
-        iat: NOW.seconds(),
-        exp: NOW.seconds() + 3600,
-        nbf: None,
-        scope: scopes.join(" "),
-        gty: Some("client-credentials".to_owned()),
-        azp: Some(CLIENT.to_owned()),
-    };
-    services.keys().sign(TokenTenant { uid: TenantUid::DEFAULT.0, id: DEFAULT_TENANT }, &claims)
 }
