@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod durability;
 mod floors;
+mod fuzz;
 mod harness;
 mod isolation;
 mod jobs;
