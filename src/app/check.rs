@@ -1,6 +1,7 @@
 //! Looking at a data directory that no server has open, and making it open again.
 
-use super::AppError;
+use super::keys::KeyStore;
+use super::{AppError, open};
 use crate::domain::time::Version;
 use crate::journal::{self, OsDisk};
 use crate::store::data_dir::{DataDir, write_private};
@@ -19,6 +20,8 @@ pub struct Findings {
     pub problems: Vec<String>,
     /// What a repair did, and what is lost.
     pub repairs: Vec<String>,
+    /// What no repair can mend.
+    pub beyond_repair: Vec<String>,
 }
 
 /// Verifies every byte that matters; changes nothing.
@@ -26,10 +29,12 @@ pub struct Findings {
 /// # Errors
 /// When the folder is in use or cannot be read at all.
 pub fn check(data_dir: &Path) -> Result<Findings, AppError> {
-    let dir = open(data_dir)?;
+    let dir = take(data_dir)?;
     let mut findings = Findings::default();
     check_journal(&dir, &mut findings)?;
     check_snapshots(&dir, &mut findings);
+    check_keys(&dir, &mut findings);
+    findings.problems.extend(findings.beyond_repair.iter().cloned());
     Ok(findings)
 }
 
@@ -38,10 +43,11 @@ pub fn check(data_dir: &Path) -> Result<Findings, AppError> {
 /// # Errors
 /// When the folder is in use, was written by a newer build, or a file cannot be written.
 pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
-    let dir = open(data_dir)?;
+    let dir = take(data_dir)?;
     let mut findings = Findings::default();
     check_journal(&dir, &mut findings)?;
     check_snapshots(&dir, &mut findings);
+    check_keys(&dir, &mut findings);
     if findings.problems.is_empty() {
         return Ok(findings);
     }
@@ -64,7 +70,7 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     Ok(findings)
 }
 
-fn open(data_dir: &Path) -> Result<DataDir, AppError> {
+fn take(data_dir: &Path) -> Result<DataDir, AppError> {
     if !data_dir.is_dir() {
         let source = std::io::Error::from(std::io::ErrorKind::NotFound);
         return Err(AppError::DataDir(StoreError::io(data_dir, "open", source)));
@@ -75,6 +81,14 @@ fn open(data_dir: &Path) -> Result<DataDir, AppError> {
 fn disk(dir: &DataDir) -> Result<OsDisk, AppError> {
     let path = dir.journal();
     OsDisk::open(&path).map_err(|source| AppError::File { path, source })
+}
+
+/// Keys cannot be made again from anything; a repair leaves them as they are.
+fn check_keys(dir: &DataDir, findings: &mut Findings) {
+    match KeyStore::verify(dir.root()) {
+        Ok(()) => findings.facts.push("keys: good".to_owned()),
+        Err(error) => findings.beyond_repair.push(error.to_string()),
+    }
 }
 
 fn check_journal(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
@@ -95,11 +109,12 @@ fn check_journal(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError>
 fn check_snapshots(dir: &DataDir, findings: &mut Findings) {
     match Manifest::load(dir) {
         Ok(manifest) => {
-            for (uid, entry) in manifest
-                .unwrap_or_default()
-                .tenants
-                .iter()
-                .flat_map(|(uid, all)| all.iter().map(move |one| (uid, one)))
+            let manifest = manifest.unwrap_or_default();
+            if let Err(error) = open::refuse_missing_journal(dir, &manifest) {
+                findings.problems.push(error.to_string());
+            }
+            for (uid, entry) in
+                manifest.tenants.iter().flat_map(|(uid, all)| all.iter().map(move |one| (uid, one)))
             {
                 match snapshot::verify(&dir.snapshots().join(&entry.file)) {
                     Ok(found) => findings.facts.push(format!(

@@ -130,6 +130,19 @@ impl KeyStore {
         Ok(Self { folder, index, ring, was_made: !is_there })
     }
 
+    /// Reads the keys of a data directory as [`Self::open`] would, and makes none.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing, damaged, empty or open to others, by name.
+    pub fn verify(data_dir: &Path) -> Result<(), KeysError> {
+        let folder = data_dir.join(FOLDER);
+        if private_files::is_filled(&folder)? {
+            read_ring(&folder, &read_index(&folder)?)?;
+        }
+        Ok(())
+    }
+
     /// The ring of all keys.
     pub fn ring(&self) -> &KeyRing {
         &self.ring

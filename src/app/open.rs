@@ -1,12 +1,13 @@
 //! From a folder to running tenants: lock, keys, journal, snapshots, replay.
 
 use super::keys::KeyStore;
-use super::{AppError, clock};
+use super::{AppError, clock, declare};
 use crate::config::{self, Settings};
 use crate::domain::policy::{Rules, SecretStorage};
 use crate::http::random;
 use crate::journal::{self, Embedded, InMemory, Journal, OsDisk};
-use crate::store::data_dir::{Created, DataDir};
+use crate::store::StoreError;
+use crate::store::data_dir::{Created, DataDir, has_files};
 use crate::store::manifest::Manifest;
 use crate::tenant::{self, Directory, Limits, RestoreReport, Restored, TenantDefinition};
 use actix::ArbiterHandle;
@@ -71,9 +72,10 @@ fn in_memory() -> State {
 
 fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
     let folder = dir.journal();
-    if Manifest::load(dir).map_err(AppError::DataDir)?.is_none() {
+    match Manifest::load(dir).map_err(AppError::DataDir)? {
+        Some(manifest) => refuse_missing_journal(dir, &manifest).map_err(AppError::DataDir)?,
         // From now on a missing manifest beside a journal is damage, not a first start.
-        Manifest::default().store(dir).map_err(AppError::DataDir)?;
+        None => Manifest::default().store(dir).map_err(AppError::DataDir)?,
     }
     let disk =
         OsDisk::open(&folder).map_err(|source| AppError::File { path: folder.clone(), source })?;
@@ -92,6 +94,22 @@ fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
             (Arc::new(embedded), restored, None, torn)
         }
     })
+}
+
+/// Refuses to begin a journal where there was one: what was acknowledged since the last snapshot
+/// would be missing without a word.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when the folder is empty although something was written through it.
+pub(super) fn refuse_missing_journal(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
+    let path = dir.journal();
+    let was_used =
+        !manifest.tenants.is_empty() || dir.root().join(declare::ADMIN_CLIENT_FILE).exists();
+    if !was_used || has_files(&path)? || tenant::repaired_file(dir).exists() {
+        return Ok(());
+    }
+    let reason = "it is empty, although there was a journal in it; put it back".to_owned();
+    Err(StoreError::Damaged { path, offset: 0, reason })
 }
 
 fn options(settings: &Settings) -> journal::Options {

@@ -257,7 +257,7 @@ fn holds_data(root: &Path) -> Result<bool, StoreError> {
 }
 
 /// Whether a folder is there and not empty.
-pub(super) fn has_files(path: &Path) -> Result<bool, StoreError> {
+pub fn has_files(path: &Path) -> Result<bool, StoreError> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_some()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

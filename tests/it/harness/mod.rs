@@ -4,6 +4,7 @@
 //! length of time: [`until`] asks again and again, and gives up after a while.
 
 mod connection;
+pub(crate) mod house;
 mod seed;
 mod server;
 mod tokens;

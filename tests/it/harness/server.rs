@@ -32,7 +32,14 @@ impl Setup {
 
     /// Starts a server on a folder of its own.
     pub(crate) fn start(self) -> Server {
-        Server::start_with(self)
+        self.start_in(&std::env::temp_dir())
+    }
+
+    /// Starts a server on a folder of its own inside of `parent`.
+    pub(crate) fn start_in(self, parent: &Path) -> Server {
+        let folder = tempfile::tempdir_in(parent).unwrap();
+        seed::plant(&folder.path().join("data"));
+        Server::on(folder, self)
     }
 }
 
@@ -55,12 +62,6 @@ impl Server {
     /// A server with default settings.
     pub(crate) fn start() -> Self {
         Setup::default().start()
-    }
-
-    fn start_with(setup: Setup) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        seed::plant(&folder.path().join("data"));
-        Self::on(folder, setup)
     }
 
     /// Starts on a folder that has a data directory `data` in it.
@@ -131,6 +132,11 @@ impl Server {
         self.url = text(&ready, "url");
         self.https = text(&ready, "https");
         self.admin_token = OnceLock::new();
+    }
+
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether the process runs.

@@ -1,0 +1,122 @@
+//! What fuzzing and property tests do with arbitrary bytes: nothing may panic, and what is
+//! taken keeps its laws.
+
+use dossier::domain::json::Object;
+use dossier::domain::search::{self, Record};
+use dossier::http::query::Query;
+use dossier::http::tokens::{Expect, KeyRing, SigningKey, TokenTenant};
+use dossier::journal::testing::SimDisk;
+use dossier::journal::{Embedded, Journal, Lsn, Options, check};
+use dossier::store::format;
+use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
+
+/// All bodies, by the names of their targets.
+pub const ALL: &[(&str, fn(&[u8]))] = &[
+    ("merge", merge),
+    ("query_string", query_string),
+    ("journal_frames", journal_frames),
+    ("snapshot_blocks", snapshot_blocks),
+    ("token", token),
+    ("search_query", search_query),
+];
+
+/// Two JSON texts with a NUL between them: the second is merged into the first.
+pub fn merge(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (before, patch) = text.split_once('\0').unwrap_or(("{}", text));
+    let (Ok(before), Ok(patch)) = (Object::parse(before, 64), Object::parse(patch, 64)) else {
+        return;
+    };
+    let once = before.merge_root(&patch);
+    assert!(Object::parse(once.as_json(), 64).is_ok(), "a merge made {once:?}");
+    if !patch.is_empty() {
+        assert_eq!(once.merge_root(&patch).as_json(), once.as_json());
+    }
+}
+
+/// The part of a URL behind the question mark.
+pub fn query_string(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(query) = Query::parse(text) {
+        assert!(query.pairs().count() <= text.len());
+    }
+}
+
+/// Bytes over a part of a good journal: it opens with a beginning of its records, or is refused.
+pub fn journal_frames(data: &[u8]) {
+    const RECORDS: u64 = 40;
+    const SEGMENT: &str = "00000000000000000001.seg";
+    static GOOD: OnceLock<SimDisk> = OnceLock::new();
+    let good = GOOD.get_or_init(|| {
+        let disk = SimDisk::new();
+        let options = Options { preallocate_bytes: 0, ..Options::new(1) };
+        let (journal, _) = Embedded::open(Arc::new(disk.clone()), &options).expect("it is new");
+        for number in 1..=RECORDS {
+            journal.append(0, vec![number.to_le_bytes()[0]; 30]).expect("there is room");
+        }
+        drop(journal);
+        disk
+    });
+    let Some((place, bytes)) = data.split_first_chunk::<2>() else { return };
+    let disk = good.fork();
+    let mut segment = disk.contents(SEGMENT).expect("it was written");
+    let start = usize::from(u16::from_le_bytes(*place)) % segment.len();
+    for (old, new) in segment.iter_mut().skip(start).zip(bytes) {
+        *old = *new;
+    }
+    disk.put(SEGMENT, &segment);
+    let report = check(&disk).expect("a disk in memory can be read");
+    match Embedded::open(Arc::new(disk), &Options::new(2)) {
+        Err(_) => assert!(!report.problems.is_empty(), "refused, though the check finds nothing"),
+        Ok((journal, _)) => {
+            let mut next = 1;
+            let replayed = journal.replay(Lsn::ZERO, &mut |lsn, payload| {
+                assert_eq!((lsn, payload.len()), (Lsn::new(next), 30));
+                next += 1;
+                ControlFlow::Continue(())
+            });
+            assert!(
+                replayed.is_ok() && next > RECORDS,
+                "records up to {next} are left, all were durable"
+            );
+        }
+    }
+}
+
+/// The inside of a snapshot block or of a journal record.
+pub fn snapshot_blocks(data: &[u8]) {
+    if let Ok(block) = format::decode_block(data) {
+        let count = block.documents.len() + block.clients.len() + block.resources.len();
+        assert!(count <= data.len(), "{count} things out of {} bytes", data.len());
+    }
+    // A record that can be read names the same tenant and version at a glance.
+    if let Ok((uid, change)) = format::decode_change(data) {
+        assert_eq!(format::peek_change(data).ok(), Some((uid, change.version)));
+    }
+}
+
+/// The text behind `Bearer`. Nobody can make one that is taken.
+pub fn token(data: &[u8]) {
+    static RING: OnceLock<KeyRing> = OnceLock::new();
+    let ring = RING.get_or_init(|| {
+        let pem = SigningKey::generate_pem().expect("there is chance");
+        KeyRing::new(SigningKey::from_pem(&pem).expect("it is new"), None, Vec::new())
+    });
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let tenant = TokenTenant { uid: 0, id: "default" };
+    let expect = Expect { issuers: &["i"], audiences: &["a"], now: 1, leeway: 0 };
+    assert!(ring.verify(tenant, text, &expect).is_err());
+}
+
+/// A search in the language of users.
+pub fn search_query(data: &[u8]) {
+    const USER: &str = r#"{"email":"a@b","user_metadata":{"x":[1,{"y":"z"}]},"created_at":"2020-01-01T00:00:00.000Z"}"#;
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(query) = search::Query::parse(text, search::Rules::default()) {
+        let found = query.matches(&Record::new(USER));
+        let again = search::Query::parse(&query.to_string(), search::Rules::default());
+        let again = again.unwrap_or_else(|error| panic!("{text:?} prints as {query}: {error:?}"));
+        assert_eq!(again.matches(&Record::new(USER)), found, "{text:?} prints as {query}");
+    }
+}

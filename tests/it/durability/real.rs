@@ -1,0 +1,175 @@
+//! The same with the real program: a file system that is really full, a folder opened twice, a
+//! stop in the middle of work.
+
+use crate::harness::{Server, Setup, until};
+use rustix::process::Signal;
+use serde_json::{Map, Value, json};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tempfile::TempDir;
+
+/// A small file system in memory, gone when dropped.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// Mounts one, where that is allowed.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
+            .arg(folder.path())
+            .output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+
+    fn filler(&self) -> std::path::PathBuf {
+        self.0.path().join("filler")
+    }
+
+    /// Takes all the space that is left.
+    fn fill(&self) {
+        let mut file = File::options().create(true).append(true).open(self.filler()).unwrap();
+        for size in [1 << 16, 1 << 12, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    fn free(&self) {
+        fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(self.0.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "the small disk stays mounted");
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what was left out")]
+fn skipped(reason: &str) {
+    eprintln!("SKIPPED: {reason}");
+}
+
+fn create(server: &Server) -> String {
+    let body = r#"{"email":"jane@example.com","user_metadata":{}}"#;
+    let created = server.json("POST", "/api/v2/users", body).expect(201).json();
+    format!("/api/v2/users/{}", created["user_id"].as_str().unwrap())
+}
+
+fn metadata(server: &Server, target: &str) -> Map<String, Value> {
+    server.get(target).expect(200).json()["user_metadata"].as_object().unwrap().clone()
+}
+
+/// Writes until the disk is full; the number of writes that were acknowledged.
+fn write_until_full(server: &Server, disk: &Path, target: &str) -> usize {
+    let pad = "x".repeat(60_000);
+    for number in 0.. {
+        let body = format!(r#"{{"user_metadata":{{"last":{number},"pad":"{pad}"}}}}"#);
+        let answer = server.json("PATCH", target, &body);
+        if answer.status != 200 {
+            assert_eq!(answer.status, 507, "{}", answer.text());
+            assert_eq!(answer.json()["errorCode"], "insufficient_storage");
+            return number;
+        }
+        assert!(number < 10_000, "{} is never full", disk.display());
+    }
+    unreachable!("the loop ends by itself")
+}
+
+#[test]
+fn a_full_file_system_is_507_and_writes_resume_without_a_restart() {
+    let Some(disk) = SmallDisk::mount() else {
+        return skipped("a small tmpfs cannot be mounted here, so no file system is really full");
+    };
+    let mut server = Setup::default()
+        .set("journal.segment=1MiB")
+        .set("snapshot.interval=0s")
+        .start_in(disk.0.path());
+    let target = create(&server);
+    disk.fill();
+    let written = write_until_full(&server, disk.0.path(), &target);
+    let last = |server: &Server| metadata(server, &target).get("last").cloned();
+    let expected = written.checked_sub(1).map(|number| json!(number));
+    assert_eq!(last(&server), expected, "reads go on and show what was acknowledged");
+    let ready = server.request("GET", "/readyz", &[], None).expect(503).json();
+    assert_eq!((&ready["status"], &ready["journal"]), (&json!("degraded"), &json!("full")));
+    // A snapshot cannot be written either; that harms nobody.
+    assert_eq!(server.json("POST", "/dossier/v1/snapshots", "{}").status, 500);
+
+    disk.free();
+    let body = r#"{"user_metadata":{"again":true}}"#;
+    until("writes are taken again", || {
+        let answer = server.json("PATCH", &target, body);
+        assert!(matches!(answer.status, 200 | 507), "{}", answer.text());
+        (answer.status == 200).then_some(())
+    });
+    server.request("GET", "/readyz", &[], None).expect(200);
+    server.json("POST", "/dossier/v1/snapshots", "{}").expect(200);
+    let before = server.get(&target).expect(200).text().to_owned();
+    server.restart();
+    assert_eq!(server.get(&target).expect(200).text(), before);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+#[test]
+fn a_folder_in_use_is_exit_code_4_and_says_so() {
+    let server = Server::start();
+    let status = server.second_on_same_folder();
+    assert_eq!(status.code(), Some(4), "{}", server.log());
+    let log = server.log();
+    let said = log.lines().find(|line| line.contains("in use by another dossier process"));
+    assert!(said.is_some_and(|line| line.contains("data")), "{log}");
+    create(&server);
+}
+
+#[test]
+fn a_stop_under_load_ends_with_0_and_loses_nothing_acknowledged() {
+    let mut server = Server::start();
+    let target = create(&server);
+    let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let acknowledged = Mutex::new(Vec::new());
+    let authorization = server.admin().to_owned();
+    let address = server.address().to_owned();
+    let status = std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| {
+                let headers = [
+                    ("Authorization", authorization.as_str()),
+                    ("Content-Type", "application/json"),
+                ];
+                while !is_over.load(Ordering::Acquire) {
+                    let Ok(mut connection) = crate::harness::Connection::open(&address) else {
+                        continue;
+                    };
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let body = format!(r#"{{"user_metadata":{{"k{number}":{number}}}}}"#);
+                        let sent =
+                            connection.send("PATCH", &target, &headers, Some(body.as_bytes()));
+                        // The connection ends with the server.
+                        let Ok(answer) = sent else { break };
+                        if answer.status == 200 {
+                            acknowledged.lock().unwrap().push(number);
+                        }
+                    }
+                }
+            });
+        }
+        until("a hundred writes", || (acknowledged.lock().unwrap().len() > 100).then_some(()));
+        let status = server.end_with(Signal::TERM);
+        is_over.store(true, Ordering::Release);
+        status
+    });
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    server.restart();
+    let kept = metadata(&server, &target);
+    for number in acknowledged.into_inner().unwrap() {
+        assert_eq!(kept.get(&format!("k{number}")), Some(&json!(number)), "k{number} is lost");
+    }
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}

@@ -1,0 +1,214 @@
+//! All floors of the server in this process, over a disk the test controls.
+
+use actix_web::{App, test, web};
+use dossier::config::Settings;
+use dossier::domain::policy::Rules;
+use dossier::domain::scope::Scope;
+use dossier::domain::time::{Timestamp, Version};
+use dossier::http::dispatch::dispatch;
+use dossier::http::services::{Addresses, Services};
+use dossier::http::tokens::{Audience, Claims, KeyRing, SigningKey, TokenTenant};
+use dossier::journal::testing::SimDisk;
+use dossier::journal::{Disk, Embedded, Journal, Lsn, Options};
+use dossier::store::data_dir::DataDir;
+use dossier::store::format::{self, TenantUid};
+use dossier::tenant::{self, DEFAULT_TENANT, Directory, Limits, Restored, Seeds, TenantHandle};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The time in every house.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+/// The client every token is issued to.
+const CLIENT: &str = "global";
+
+/// Two RSA keys cost more than a hundred houses.
+static RING: OnceLock<KeyRing> = OnceLock::new();
+
+/// A server without a socket.
+pub(crate) struct House {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) services: web::Data<Services>,
+}
+
+/// A status and the body that came with it.
+pub(crate) type Told = (u16, Value);
+
+impl House {
+    /// Opens what is on a disk. Must be called inside of an actix system.
+    pub(crate) async fn open(disk: &SimDisk) -> Self {
+        Self::open_with(disk, options()).await
+    }
+
+    /// Opens what is on a disk with these options of the journal.
+    pub(crate) async fn open_with(disk: &SimDisk, options: Options) -> Self {
+        let (journal, restored) = reopen(disk, &options);
+        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let limits = Limits { mailbox: 8192, reply_timeout: Duration::from_secs(60) };
+        let arbiters = vec![actix_rt::Arbiter::current()];
+        let rules = Box::new(|_: &_| Rules::default());
+        let directory = Arc::new(Directory::start(
+            restored.states,
+            journal.clone(),
+            arbiters,
+            limits,
+            16,
+            rules,
+        ));
+        tenant::seed(directory.default_tenant(), seeds(""), NOW).await.unwrap();
+        let addresses = Addresses { http: "127.0.0.1:80".to_owned(), https: None };
+        let settings = Arc::new(Settings::default());
+        let ring = RING.get_or_init(ring).clone();
+        let clock = Box::new(|| NOW);
+        let services = Services::new(directory.clone(), journal, ring, settings, addresses, clock);
+        services.is_ready.store(true, Ordering::Release);
+        Self { directory, services: web::Data::new(services) }
+    }
+
+    /// The default tenant.
+    pub(crate) fn tenant(&self) -> &TenantHandle {
+        self.directory.default_tenant()
+    }
+
+    /// Sends a request by a machine that may do everything.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        body: &str,
+    ) -> impl Future<Output = Told> + use<> {
+        let bearer = format!("Bearer {}", self.token(self.tenant(), &everything()));
+        let headers = [("Authorization", bearer.as_str()), JSON];
+        self.ask("localhost", method, target, &headers, body)
+    }
+
+    /// Sends a request with these headers to this host.
+    pub(crate) fn ask(
+        &self,
+        host: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> impl Future<Output = Told> + use<> {
+        let services = self.services.clone();
+        let mut request = test::TestRequest::with_uri(target)
+            .method(method.parse().unwrap())
+            .insert_header(("Host", host))
+            .set_payload(body.to_owned());
+        for header in headers {
+            request = request.append_header(*header);
+        }
+        let request = request.to_request();
+        async move {
+            let app = App::new().app_data(services).default_service(web::to(dispatch));
+            let app = test::init_service(app).await;
+            let response = test::call_service(&app, request).await;
+            let status = response.status().as_u16();
+            let body = test::read_body(response).await;
+            (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        }
+    }
+
+    /// The host a tenant of this house is asked at.
+    pub(crate) fn host(tenant: &TenantHandle) -> String {
+        if tenant.uid() == TenantUid::DEFAULT {
+            "localhost".to_owned()
+        } else {
+            format!("{}.localhost", tenant.id())
+        }
+    }
+
+    /// A token of a tenant's global client with these scopes.
+    pub(crate) fn token(&self, tenant: &TenantHandle, scopes: &[&str]) -> String {
+        self.sign(tenant, &claims(tenant, scopes))
+    }
+
+    /// Signs claims as a tenant.
+    pub(crate) fn sign(&self, tenant: &TenantHandle, claims: &impl serde::Serialize) -> String {
+        let tenant = TokenTenant { uid: tenant.uid().0, id: tenant.id() };
+        self.services.keys().sign(tenant, claims)
+    }
+}
+
+/// The header of a body of JSON.
+pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// The names of all scopes.
+pub(crate) fn everything() -> Vec<&'static str> {
+    Scope::all().map(Scope::name).collect()
+}
+
+/// The claims of a good token.
+pub(crate) fn claims(tenant: &TenantHandle, scopes: &[&str]) -> Claims {
+    let host = House::host(tenant);
+    let client = published_client(tenant);
+    Claims {
+        iss: format!("http://{host}/"),
+        sub: format!("{client}@clients"),
+        aud: Audience::One(format!("http://{host}/api/v2/")),
+        iat: NOW.seconds(),
+        exp: NOW.seconds() + 3600,
+        nbf: None,
+        scope: scopes.join(" "),
+        gty: Some("client-credentials".to_owned()),
+        azp: Some(client),
+    }
+}
+
+/// The global client, which every tenant has.
+fn published_client(tenant: &TenantHandle) -> String {
+    let clients = tenant.published().clients();
+    clients.iter().find(|client| client.is_global).unwrap().id.clone()
+}
+
+/// A journal that shows its corners soon: small segments, little space taken ahead.
+pub(crate) fn options() -> Options {
+    Options {
+        segment_bytes: 16 << 10,
+        preallocate_bytes: 2 << 10,
+        probe_interval: Duration::from_millis(1),
+        gather: false,
+        ..Options::new(7)
+    }
+}
+
+/// The journal on a disk and the state it leads to; there are no snapshots.
+pub(crate) fn reopen(disk: &SimDisk, options: &Options) -> (Embedded, Restored) {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (journal, _) = Embedded::open(disk, options).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, _) = DataDir::open(&folder.path().join("data")).unwrap();
+    let restored = tenant::restore(&dir, &journal, 1).unwrap();
+    (journal, restored)
+}
+
+/// The versions in a journal, tenant by tenant, in their order.
+pub(crate) fn versions(journal: &dyn Journal) -> BTreeMap<TenantUid, Vec<Version>> {
+    let mut found: BTreeMap<TenantUid, Vec<Version>> = BTreeMap::new();
+    let mut visit = |_: Lsn, bytes: &[u8]| {
+        let (uid, version) = format::peek_change(bytes).unwrap();
+        found.entry(uid).or_default().push(version);
+        ControlFlow::Continue(())
+    };
+    journal.replay(Lsn::ZERO, &mut visit).unwrap();
+    found
+}
+
+/// Identifiers for the first things of a tenant.
+pub(crate) fn seeds(tenant: &str) -> Seeds {
+    Seeds {
+        connection_id: format!("con_{tenant}0000000000000000"),
+        global_client_id: format!("{CLIENT}{tenant}"),
+        global_client_secret: "not used by any test".to_owned(),
+    }
+}
+
+fn ring() -> KeyRing {
+    let pem = SigningKey::generate_pem().unwrap();
+    KeyRing::new(SigningKey::from_pem(&pem).unwrap(), None, Vec::new())
+}

@@ -1,0 +1,195 @@
+//! Too much of anything is refused at once and costs no more than is stated.
+
+use crate::harness::{Connection, Server, Setup, until};
+use serde_json::json;
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a server may take for all of this, a debug build included.
+const MEMORY_CAP_KIB: u64 = 400 << 10;
+
+fn memory_kib(server: &Server, key: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn create(server: &Server) -> String {
+    let body = r#"{"email":"jane@example.com","user_metadata":{}}"#;
+    let made = server.json("POST", "/api/v2/users", body).expect(201).json();
+    format!("/api/v2/users/{}", made["user_id"].as_str().unwrap())
+}
+
+#[test]
+fn five_hundred_slow_heads_keep_nobody_else_waiting() {
+    let server = Setup::default().set("server.head_timeout=2s").start();
+    let target = create(&server);
+    let mut slow: Vec<TcpStream> = (0..500)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address()).unwrap();
+            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: lo").unwrap();
+            stream
+        })
+        .collect();
+    let begun = Instant::now();
+    let mut answered = 0;
+    while begun.elapsed() < Duration::from_secs(3) || answered < 50 {
+        for stream in slow.iter_mut().step_by(10) {
+            // Those that took too long are closed by now.
+            drop(stream.write_all(b"c"));
+        }
+        let body = format!(r#"{{"user_metadata":{{"n":{answered}}}}}"#);
+        server.json("PATCH", &target, &body).expect(200);
+        answered += 1;
+    }
+    assert!(memory_kib(&server, "VmHWM") < MEMORY_CAP_KIB);
+    // A byte now and then does not extend the time: each of them is let go.
+    for stream in &mut slow {
+        stream.set_read_timeout(Some(crate::harness::PATIENCE)).unwrap();
+        let mut rest = Vec::new();
+        drop(std::io::Read::read_to_end(stream, &mut rest));
+        let text = String::from_utf8_lossy(&rest);
+        assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
+    }
+}
+
+#[test]
+fn a_hundred_megabytes_are_refused_early_and_never_held() {
+    let server = Server::start();
+    let target = create(&server);
+    let before = memory_kib(&server, "VmRSS");
+    let headers = [
+        ("Authorization", server.admin()),
+        ("Content-Type", "application/json"),
+        ("Transfer-Encoding", "chunked"),
+    ];
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                let mut connection = server.connect();
+                connection.head("PATCH", &target, &headers).unwrap();
+                connection.chunk(br#"{"user_metadata":{"x":""#).unwrap();
+                let piece = vec![b'x'; 1 << 16];
+                for _ in 0..32 {
+                    connection.chunk(&piece).unwrap();
+                }
+                // The answer is there although the body has not ended and never said how long it is.
+                let answer = connection.answer(false).unwrap();
+                assert_eq!(answer.status, 413, "{}", answer.text());
+                assert_eq!(answer.json()["statusCode"], 413);
+                // What comes all the same is thrown away, not kept.
+                for _ in 32..1600 {
+                    if connection.chunk(&piece).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    // Announced, it is refused before it comes.
+    let announced = [
+        ("Authorization", server.admin()),
+        ("Content-Type", "application/json"),
+        ("Content-Length", "104857600"),
+    ];
+    let mut connection = server.connect();
+    connection.head("PATCH", &target, &announced).unwrap();
+    assert_eq!(connection.answer(false).unwrap().status, 413);
+    let after = memory_kib(&server, "VmHWM");
+    assert!(
+        after < before + (64 << 10) && after < MEMORY_CAP_KIB,
+        "{before} KiB, then {after} KiB"
+    );
+    server.json("PATCH", &target, r#"{"user_metadata":{"y":1}}"#).expect(200);
+}
+
+#[test]
+fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
+    let server = Setup::default().set("actor.mailbox=16").start();
+    let made = server.json("POST", "/dossier/v1/tenants", r#"{"id":"alpha"}"#).expect(201).json();
+    let host = format!("alpha.localhost:{}", server.address().rsplit_once(':').unwrap().1);
+    let text = |key: &str| made["client"][key].as_str().unwrap();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&audience=http://{host}/api/v2/",
+        text("client_id"),
+        text("client_secret")
+    );
+    let type_of = [("Host", host.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
+    let token = server.request("POST", "/oauth/token", &type_of, Some(form.as_bytes()));
+    let token = token.expect(200).json()["access_token"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    let neighbour =
+        [("Host", host.as_str()), ("Authorization", &bearer), ("Content-Type", "application/json")];
+
+    let target = create(&server);
+    // A large body makes a turn long enough for a queue to build up.
+    let fill = "x".repeat(200_000);
+    let (refused, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let acknowledged: Vec<Vec<usize>> = std::thread::scope(|threads| {
+        let floods: Vec<_> = (0..48)
+            .map(|thread| {
+                let (server, target, fill, refused, is_over) =
+                    (&server, &target, &fill, &refused, &is_over);
+                let authorization = server.admin().to_owned();
+                threads.spawn(move || {
+                    let headers = [
+                        ("Authorization", authorization.as_str()),
+                        ("Content-Type", "application/json"),
+                    ];
+                    let mut acknowledged = Vec::new();
+                    let mut connection = Connection::open(server.address()).unwrap();
+                    for number in 0..200 {
+                        if is_over.load(Ordering::Acquire) {
+                            break;
+                        }
+                        let body = format!(
+                            r#"{{"user_metadata":{{"fill":"{fill}","k{thread}":{number}}}}}"#
+                        );
+                        let answer = connection
+                            .send("PATCH", target, &headers, Some(body.as_bytes()))
+                            .unwrap();
+                        match answer.status {
+                            200 => acknowledged.push(number),
+                            503 => {
+                                assert_eq!(answer.header("retry-after"), Some("1"));
+                                if answer.json()["errorCode"] == "overloaded" {
+                                    refused.fetch_add(1, Ordering::Relaxed);
+                                }
+                            }
+                            other => panic!("{other}: {}", answer.text()),
+                        }
+                    }
+                    acknowledged
+                })
+            })
+            .collect();
+        for number in 0..20 {
+            let body = format!(r#"{{"email":"n{number}@example.com"}}"#);
+            server.request("POST", "/api/v2/users", &neighbour, Some(body.as_bytes())).expect(201);
+        }
+        until("something is refused", || {
+            let is_done = floods.iter().all(std::thread::ScopedJoinHandle::is_finished);
+            (refused.load(Ordering::Relaxed) > 0 || is_done).then_some(())
+        });
+        is_over.store(true, Ordering::Release);
+        floods.into_iter().map(|flood| flood.join().unwrap()).collect()
+    });
+    assert!(refused.load(Ordering::Relaxed) > 0, "nothing was refused");
+    assert!(memory_kib(&server, "VmHWM") < MEMORY_CAP_KIB);
+    // Everything is normal again, and what was acknowledged is there.
+    server.json("PATCH", &target, r#"{"user_metadata":{"after":true}}"#).expect(200);
+    let bag = server.get(&target).expect(200).json()["user_metadata"].clone();
+    assert_eq!(bag["after"], json!(true));
+    for (thread, numbers) in acknowledged.iter().enumerate() {
+        if let Some(last) = numbers.last() {
+            let kept = bag[format!("k{thread}")].as_u64().unwrap();
+            assert!(
+                kept >= u64::try_from(*last).unwrap(),
+                "k{thread} is {kept}, {last} was acknowledged"
+            );
+        }
+    }
+}
