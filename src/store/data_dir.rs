@@ -257,6 +257,9 @@ fn holds_data(root: &Path) -> Result<bool, StoreError> {
 }
 
 /// Whether a folder is there and not empty.
+///
+/// # Errors
+/// What the system refused.
 pub fn has_files(path: &Path) -> Result<bool, StoreError> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_some()),
