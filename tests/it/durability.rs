@@ -281,7 +281,7 @@ impl History {
                 continue;
             }
             match writer.await.unwrap() {
-                Ok(Answer { version, change: Some(change) }) => {
+                Ok(Answer { version, change: Some(change), .. }) => {
                     let other = self.changes[tenant].insert(version.get(), change);
                     assert!(other.is_none(), "version {version} was given out twice");
                 }

@@ -1,6 +1,6 @@
 //! Passwords, client secrets, tokens and metadata are in no log line and in no error.
 
-use crate::harness::{Response, Server, Setup};
+use crate::harness::{Response, Setup};
 use rustix::process::Signal;
 
 const PASSWORD: &str = "Pass-marker-1-Qz";

@@ -12,7 +12,7 @@ use dossier::journal::testing::SimDisk;
 use dossier::journal::{Disk, Embedded, Journal, Lsn, Options};
 use dossier::store::data_dir::DataDir;
 use dossier::store::format::{self, TenantUid};
-use dossier::tenant::{self, DEFAULT_TENANT, Directory, Limits, Restored, Seeds, TenantHandle};
+use dossier::tenant::{self, Directory, Limits, Restored, Seeds, TenantHandle};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
