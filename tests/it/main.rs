@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod durability;
 mod floors;
+mod format_v1;
 mod fuzz;
 mod harness;
 mod isolation;

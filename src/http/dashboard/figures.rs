@@ -82,7 +82,13 @@ fn snapshots(call: &Call) -> String {
 }
 
 /// Every setting with its value, its default and where it comes from.
-pub(super) fn config(call: &Call) -> HttpResponse {
+///
+/// # Errors
+/// 404 but at the default tenant: whatever scopes a tenant grants itself, the server is not its own.
+pub(super) fn config(call: &Call) -> Result<HttpResponse, Problem> {
+    if call.tenant.uid() != call.services.directory.default_tenant().uid() {
+        return Err(Problem::no_route());
+    }
     let running = &call.services.dashboard.loaded;
     let mut now = config::print_json(&running.lock().unwrap_or_else(PoisonError::into_inner));
     let defaults = config::print_json(&Loaded::defaults());
@@ -94,7 +100,7 @@ pub(super) fn config(call: &Call) -> HttpResponse {
             row.insert("about".to_owned(), Value::String(setting.doc.trim().to_owned()));
         }
     }
-    v2::json(StatusCode::OK, now.to_string())
+    Ok(v2::json(StatusCode::OK, now.to_string()))
 }
 
 pub(super) static LINK: Schema = Schema {

@@ -115,7 +115,7 @@ pub static ROUTES: &[Route] = &[
         "/dossier/v1/config",
         Access::Scopes(&[Scope::DOSSIER_OPERATOR]),
         "Every setting, its value and where it comes from",
-        |call| Box::pin(async move { Ok(figures::config(&call)) }),
+        |call| Box::pin(async move { figures::config(&call) }),
     ),
 ];
 

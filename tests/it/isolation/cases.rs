@@ -19,6 +19,10 @@ pub(super) const OWN: &[&str] = &[
     "POST /oauth/revoke",
     "GET /userinfo",
     "POST /userinfo",
+    // The dashboard's, by cookie.
+    "GET /ui/session",
+    "POST /ui/session",
+    "DELETE /ui/session",
 ];
 
 /// Routes for everybody; each must say why in a review.
@@ -28,6 +32,16 @@ pub(super) const OPEN: &[&str] = &[
     "POST /dbconnections/signup",
     "GET /livez",
     "GET /readyz",
+    // A secret in the link is what lets in.
+    "GET /dossier/v1/exports/{file}",
+    "GET /u/email-verification",
+    "GET /lo/reset",
+    "POST /lo/reset",
+    // Files of the dashboard.
+    "GET /",
+    "GET /ui",
+    "GET /ui/a/{folder}/{*path}",
+    "GET /ui/{*path}",
 ];
 
 const fn case(
@@ -94,6 +108,30 @@ pub(super) const CASES: &[Case] = &[
         "",
         "update:users",
     ),
+    // v2: jobs and tickets
+    case("POST /api/v2/jobs/users-imports", "/api/v2/jobs/users-imports", IMPORT, "create:users"),
+    case("POST /api/v2/jobs/users-exports", "/api/v2/jobs/users-exports", "{}", "read:users"),
+    case(
+        "POST /api/v2/jobs/verification-email",
+        "/api/v2/jobs/verification-email",
+        r#"{"user_id":"{user}"}"#,
+        "update:users",
+    ),
+    case("GET /api/v2/jobs/{id}", "/api/v2/jobs/{job}", "", "read:users"),
+    case("GET /api/v2/jobs/{id}/errors", "/api/v2/jobs/{job}/errors", "", "read:users"),
+    case(
+        "POST /api/v2/tickets/email-verification",
+        "/api/v2/tickets/email-verification",
+        r#"{"user_id":"{user}"}"#,
+        "create:user_tickets",
+    ),
+    case(
+        "POST /api/v2/tickets/password-change",
+        "/api/v2/tickets/password-change",
+        r#"{"user_id":"{user}"}"#,
+        "create:user_tickets",
+    ),
+    case("GET /api/v2/actions/actions", "/api/v2/actions/actions", "", "read:actions"),
     // v2: clients, by three names
     case("GET /api/v2/clients", "/api/v2/clients", "", "read:client_summary"),
     case("POST /api/v2/clients", "/api/v2/clients", r#"{"name":"x"}"#, "create:clients"),
@@ -309,6 +347,45 @@ pub(super) const CASES: &[Case] = &[
         r#"{"user_id":"1","profile":{"name":"x"}}"#,
         "create:users",
     ),
+    case(
+        "GET /dossier/v1/users/{id}/{bag}/{key}",
+        "/dossier/v1/users/{user}/user_metadata/k",
+        "",
+        "read:users",
+    ),
+    case(
+        "PUT /dossier/v1/users/{id}/{bag}/{key}",
+        "/dossier/v1/users/{user}/app_metadata/k",
+        "2",
+        "update:users_app_metadata",
+    ),
+    case(
+        "DELETE /dossier/v1/users/{id}/{bag}/{key}",
+        "/dossier/v1/users/{user}/user_metadata/k",
+        "",
+        "update:users",
+    ),
+    case(
+        "GET /dossier/v1/clients/{id}/client_metadata/{key}",
+        "/dossier/v1/clients/{client}/client_metadata/k",
+        "",
+        "read:clients",
+    ),
+    case(
+        "PUT /dossier/v1/clients/{id}/client_metadata/{key}",
+        "/dossier/v1/clients/{client}/client_metadata/k",
+        r#""v""#,
+        "update:clients",
+    ),
+    case(
+        "DELETE /dossier/v1/clients/{id}/client_metadata/{key}",
+        "/dossier/v1/clients/{client}/client_metadata/k",
+        "",
+        "update:clients",
+    ),
+    case("POST /dossier/v1/login-links", "/dossier/v1/login-links", "{}", "dossier:operator"),
+    case("GET /dossier/v1/overview", "/dossier/v1/overview", "", "read:users"),
+    case("GET /dossier/v1/config", "/dossier/v1/config", "", "dossier:operator"),
     case("GET /dossier/v1/tenants", "/dossier/v1/tenants", "", "dossier:operator"),
     case("POST /dossier/v1/tenants", "/dossier/v1/tenants", r#"{"id":"beta"}"#, "dossier:operator"),
     case("GET /dossier/v1/tenants/{id}", "/dossier/v1/tenants/alpha", "", "dossier:operator"),
@@ -325,3 +402,9 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 const V1_USER: &str = r#"{"email":"new@example.com","connection":"Username-Password-Authentication","password":"Long-enough-1!"}"#;
+
+const IMPORT: &str = concat!(
+    "--x\r\nContent-Disposition: form-data; name=\"connection_id\"\r\n\r\ncon_0000000000000000\r\n",
+    "--x\r\nContent-Disposition: form-data; name=\"users\"; filename=\"users.json\"\r\n",
+    "Content-Type: application/json\r\n\r\n[{\"email\":\"imported@example.com\"}]\r\n--x--\r\n",
+);
