@@ -205,3 +205,27 @@ fn only_an_operator_makes_links() {
         assert_eq!(server.json("POST", "/dossier/v1/login-links", bad).status, 400, "{bad}");
     }
 }
+
+#[test]
+fn the_command_line_prints_a_link() {
+    let server = Server::start();
+    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_dossier"))
+        .args(["login-link", "--role", "editor", "--prefix", "crm_", "--ttl", "2m", "--as", "ada"])
+        .args(["--url", &server.url, "--data-dir"])
+        .arg(server.data_dir())
+        .output()
+        .unwrap();
+    let link = String::from_utf8(printed.stdout).unwrap();
+    let (base, code) = link.trim().split_once("/ui/login?once=").unwrap();
+    assert_eq!(base, server.url);
+    let body = json!({ "once": code }).to_string();
+    let answer = server
+        .request("POST", "/ui/session", &[OWN, JSON], Some(body.as_bytes()))
+        .expect(200)
+        .json();
+    let session = &answer["session"];
+    assert_eq!(
+        (&session["subject"], &session["role"], &session["prefixes"]),
+        (&json!("ada"), &json!("editor"), &json!(["crm_"]))
+    );
+}

@@ -1,4 +1,4 @@
-//! A real browser, driven over the WebDriver protocol: as much of it as the tests need.
+//! A real browser, driven over the `WebDriver` protocol: as much of it as the tests need.
 //!
 //! One chromedriver and one Chromium serve all tests of this binary, one after the other;
 //! each begins with no cookies and on a server with a port, and so an origin, of its own.
@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tempfile::TempDir;
 
@@ -45,7 +45,8 @@ pub(crate) mod key {
 struct Driver {
     session: String,
     agent: ureq::Agent,
-    _keeper: ChildStdin,
+    /// Its standard input ends with this process, and it with that.
+    _keeper: Child,
 }
 
 static DRIVER: OnceLock<Option<Mutex<Driver>>> = OnceLock::new();
@@ -301,11 +302,8 @@ fn start() -> Option<Driver> {
     std::thread::spawn(move || lines.for_each(drop));
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut driver = Driver {
-        session: format!("http://127.0.0.1:{}", port.unwrap()),
-        agent,
-        _keeper: keeper.stdin.take().unwrap(),
-    };
+    let mut driver =
+        Driver { session: format!("http://127.0.0.1:{}", port.unwrap()), agent, _keeper: keeper };
     let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
     flags.push(format!("--user-data-dir={}", profile.display()));
     let wanted = json!({"capabilities": {"alwaysMatch": {

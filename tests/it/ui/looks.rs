@@ -54,7 +54,7 @@ fn arrange(desk: &Desk, name: &str, path: &str) {
             desk.browser.click(REVIEW);
         }
         "user-wrong" => {
-            desk.edit("user_metadata", "{\n  \"a.b\": 1,\n  \"hobby\": \"sailing\"\n  \"x\"\n}")
+            desk.edit("user_metadata", "{\n  \"a.b\": 1,\n  \"hobby\": \"sailing\"\n  \"x\"\n}");
         }
         _ => {}
     }
