@@ -115,7 +115,7 @@ async fn run(
     if route.method == "GET" || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
         return (route.handler)(call).await;
     }
-    if !REHEARSED.iter().any(|prefix| route.path.starts_with(prefix)) {
+    if !is_rehearsed(route) {
         return Err(Problem::query("This call cannot be rehearsed: dry_run is not taken here."));
     }
     let rehearsal = call.rehearse();
@@ -140,6 +140,11 @@ const REHEARSED: &[&str] = &[
     "/dossier/v1/clients/",
     "/dossier/v1/connections/",
 ];
+
+/// Whether a call of this row can be worked out without being made.
+pub fn is_rehearsed(route: &Route) -> bool {
+    route.method != "GET" && REHEARSED.iter().any(|prefix| route.path.starts_with(prefix))
+}
 
 /// The answer a call would have given, with what it would have changed.
 async fn rehearsed(response: HttpResponse, differences: &[Difference]) -> HttpResponse {

@@ -95,5 +95,8 @@ pub static DETAILS: &[Detail] = &[
         .takes(Takes::Form(&["token"], &["client_id", "client_secret"]))
         .statuses(&[200]),
     Detail::of("POST", &["/userinfo"]).statuses(&[200]),
-    Detail::of("POST", &["/dbconnections/signup"]).takes(Takes::Object).statuses(&[200]),
+    Detail::of("POST", &["/dbconnections/signup"])
+        .takes(Takes::Object)
+        .statuses(&[200])
+        .errors("SignupError"),
 ];

@@ -22,6 +22,8 @@ pub enum Takes {
     Any,
     /// Parameters of texts, as a form or as JSON: those that must be there, and others.
     Form(&'static [&'static str], &'static [&'static str]),
+    /// Parts: a file, and texts.
+    Multipart(&'static [&'static str], &'static [&'static str]),
 }
 
 /// The details of some routes.
@@ -39,13 +41,15 @@ pub struct Detail {
     pub required: Option<&'static str>,
     /// Statuses of success; none means what the method says.
     pub statuses: &'static [u16],
+    /// The shape of errors; none means the one of the dialect.
+    pub errors: Option<&'static str>,
 }
 
 impl Detail {
     /// Nothing special about these routes so far.
     pub const fn of(method: &'static str, paths: &'static [&'static str]) -> Self {
         let (query, statuses) = (&[], &[]);
-        Self { method, paths, takes: Takes::Nothing, query, required: None, statuses }
+        Self { method, paths, takes: Takes::Nothing, query, required: None, statuses, errors: None }
     }
 
     /// With a body.
@@ -70,5 +74,11 @@ impl Detail {
     #[must_use]
     pub const fn statuses(self, statuses: &'static [u16]) -> Self {
         Self { statuses, ..self }
+    }
+
+    /// With errors of another shape than the dialect's.
+    #[must_use]
+    pub const fn errors(self, shape: &'static str) -> Self {
+        Self { errors: Some(shape), ..self }
     }
 }

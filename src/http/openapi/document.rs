@@ -2,6 +2,7 @@
 
 use super::detail::{Detail, Takes};
 use super::shapes;
+use crate::http::dispatch::is_rehearsed;
 use crate::http::query::DRY_RUN;
 use crate::http::route::{Access, Dialect, Route};
 use serde_json::{Map, Value, json};
@@ -33,6 +34,7 @@ pub(super) fn document(origin: &str, tables: &[&[Route]], details: &[&[Detail]])
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
             },
             "schemas": errors(),
+            "responses": refused(),
         },
     })
 }
@@ -111,8 +113,7 @@ fn parameters(route: &Route, detail: &Detail) -> Vec<Value> {
                 "schema": { "type": "string", "minLength": 1 },
             })
         });
-    let is_write = route.method != "GET" && matches!(route.access, Access::Scopes(_));
-    let dry_run = is_write.then_some(DRY_RUN);
+    let dry_run = is_rehearsed(route).then_some(DRY_RUN);
     let names = detail.query.iter().flat_map(|list| list.iter()).copied().chain(dry_run);
     let in_query = names.map(|name| {
         let (schema, about) = shapes::of_parameter(name);
@@ -140,6 +141,7 @@ fn body(takes: Takes) -> Option<Value> {
         Takes::Object => json!({ "type": "object" }),
         Takes::Any => json!({}),
         Takes::Form(required, others) => return Some(form(required, others)),
+        Takes::Multipart(files, texts) => return Some(multipart(files, texts)),
     };
     Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
 }
@@ -158,6 +160,17 @@ fn form(required: &[&str], others: &[&str]) -> Value {
     })
 }
 
+fn multipart(files: &[&str], texts: &[&str]) -> Value {
+    let part = |name: &&str, schema: Value| ((*name).to_owned(), schema);
+    let properties: Map<String, Value> = files
+        .iter()
+        .map(|name| part(name, json!({ "type": "string", "format": "binary" })))
+        .chain(texts.iter().map(|name| part(name, json!({ "type": "string" }))))
+        .collect();
+    let schema = json!({ "type": "object", "required": files, "properties": properties });
+    json!({ "required": true, "content": { "multipart/form-data": { "schema": schema } } })
+}
+
 fn responses(route: &Route, detail: &Detail) -> Value {
     let usual: &[u16] = match route.method {
         "GET" => &[200, 304],
@@ -170,15 +183,13 @@ fn responses(route: &Route, detail: &Detail) -> Value {
     for status in statuses {
         out.insert(status.to_string(), json!({ "description": meaning(*status) }));
     }
+    if is_rehearsed(route) && !statuses.contains(&200) {
+        out.insert("200".to_owned(), json!({ "description": "What would have been answered" }));
+    }
+    let shape = detail.errors.unwrap_or(error_of(route.dialect));
     for status in refusals(route, detail) {
-        let (content_type, schema) = error_of(route.dialect);
-        out.insert(
-            status.to_string(),
-            json!({
-                "description": meaning(status),
-                "content": { content_type: { "schema": { "$ref": format!("#/components/schemas/{schema}") } } },
-            }),
-        );
+        let name = format!("#/components/responses/{shape}-{status}");
+        out.insert(status.to_string(), json!({ "$ref": name }));
     }
     Value::Object(out)
 }
@@ -209,7 +220,7 @@ fn meaning(status: u16) -> &'static str {
         201 => "It was made",
         202 => "It will be done",
         204 => "It is gone, or there is nothing to say",
-        303 => "It is elsewhere",
+        302 | 303 => "It is elsewhere",
         304 => "It is as the caller knows it",
         400 => "The request is not right",
         401 => "The caller did not prove who it is",
@@ -228,12 +239,41 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-fn error_of(dialect: Dialect) -> (&'static str, &'static str) {
+/// The shape of a dialect's errors.
+fn error_of(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::V2 | Dialect::Dossier => ("application/json", "Error"),
-        Dialect::OAuth | Dialect::V1 => ("application/json", "OAuthError"),
-        Dialect::KeyValue => ("application/problem+json", "Problem"),
+        Dialect::V2 | Dialect::Dossier => "Error",
+        Dialect::OAuth | Dialect::V1 => "OAuthError",
+        Dialect::KeyValue => "Problem",
     }
+}
+
+const SHAPES: [&str; 5] = ["Error", "OAuthError", "Problem", "SignupError", "Page"];
+
+/// Every status that says no.
+const REFUSALS: [u16; 13] = [400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 429, 503, 507];
+
+/// Refusals in every shape, to be pointed to.
+fn refused() -> Value {
+    let of_shape = |shape: &'static str| {
+        REFUSALS.into_iter().map(move |status| {
+            let schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+            let of = |name: &str| json!({ "schema": schema(name) });
+            let content = match shape {
+                "Problem" => json!({ "application/problem+json": of(shape) }),
+                // Before a page begins, an error is the dialect's.
+                "Page" => json!({ "text/html": of(shape), "application/json": of("Error") }),
+                "SignupError" => {
+                    let any = json!({ "anyOf": [schema(shape), schema("OAuthError")] });
+                    json!({ "application/json": { "schema": any } })
+                }
+                _ => json!({ "application/json": of(shape) }),
+            };
+            let response = json!({ "description": meaning(status), "content": content });
+            (format!("{shape}-{status}"), response)
+        })
+    };
+    Value::Object(SHAPES.into_iter().flat_map(of_shape).collect())
 }
 
 fn errors() -> Value {
@@ -252,6 +292,15 @@ fn errors() -> Value {
             "required": ["error", "error_description"],
             "properties": { "error": text, "error_description": text, "error_uri": text },
         },
+        "SignupError": {
+            "type": "object",
+            "required": ["code", "description", "statusCode"],
+            "properties": {
+                "name": text, "code": text, "description": text,
+                "statusCode": { "type": "integer" },
+            },
+        },
+        "Page": text,
         "Problem": {
             "type": "object",
             "required": ["title", "status"],
