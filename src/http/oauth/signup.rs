@@ -63,7 +63,10 @@ struct Application {
 /// Makes a user.
 pub(super) async fn sign_up(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = call.body_up_to(MAX_BODY_BYTES).await?;
-    let body = call.object(utf8(&body)?)?;
+    let body = match utf8(&body).and_then(|text| call.object(text)) {
+        Ok(body) => body,
+        Err(problem) => return Ok(bad("invalid_body", problem.message).answer()),
+    };
     match admitted(&call, &body) {
         Ok(application) => create(&mut call, application).await,
         Err(refused) => Ok(refused.answer()),

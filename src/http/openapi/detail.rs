@@ -22,6 +22,8 @@ pub enum Takes {
     Any,
     /// Parameters of texts, as a form or as JSON: those that must be there, and others.
     Form(&'static [&'static str], &'static [&'static str]),
+    /// Parts: a file, and texts.
+    Multipart(&'static [&'static str], &'static [&'static str]),
 }
 
 /// The details of some routes.

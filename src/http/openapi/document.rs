@@ -141,6 +141,7 @@ fn body(takes: Takes) -> Option<Value> {
         Takes::Object => json!({ "type": "object" }),
         Takes::Any => json!({}),
         Takes::Form(required, others) => return Some(form(required, others)),
+        Takes::Multipart(files, texts) => return Some(multipart(files, texts)),
     };
     Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
 }
@@ -157,6 +158,17 @@ fn form(required: &[&str], others: &[&str]) -> Value {
             "application/json": { "schema": schema },
         },
     })
+}
+
+fn multipart(files: &[&str], texts: &[&str]) -> Value {
+    let part = |name: &&str, schema: Value| ((*name).to_owned(), schema);
+    let properties: Map<String, Value> = files
+        .iter()
+        .map(|name| part(name, json!({ "type": "string", "format": "binary" })))
+        .chain(texts.iter().map(|name| part(name, json!({ "type": "string" }))))
+        .collect();
+    let schema = json!({ "type": "object", "required": files, "properties": properties });
+    json!({ "required": true, "content": { "multipart/form-data": { "schema": schema } } })
 }
 
 fn responses(route: &Route, detail: &Detail) -> Value {
@@ -208,7 +220,7 @@ fn meaning(status: u16) -> &'static str {
         201 => "It was made",
         202 => "It will be done",
         204 => "It is gone, or there is nothing to say",
-        303 => "It is elsewhere",
+        302 | 303 => "It is elsewhere",
         304 => "It is as the caller knows it",
         400 => "The request is not right",
         401 => "The caller did not prove who it is",
@@ -236,7 +248,7 @@ fn error_of(dialect: Dialect) -> &'static str {
     }
 }
 
-const SHAPES: [&str; 4] = ["Error", "OAuthError", "Problem", "SignupError"];
+const SHAPES: [&str; 5] = ["Error", "OAuthError", "Problem", "SignupError", "Page"];
 
 /// Every status that says no.
 const REFUSALS: [u16; 13] = [400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 429, 503, 507];
@@ -245,13 +257,19 @@ const REFUSALS: [u16; 13] = [400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 4
 fn refused() -> Value {
     let of_shape = |shape: &'static str| {
         REFUSALS.into_iter().map(move |status| {
-            let content_type =
-                if shape == "Problem" { "application/problem+json" } else { "application/json" };
-            let schema = json!({ "$ref": format!("#/components/schemas/{shape}") });
-            let response = json!({
-                "description": meaning(status),
-                "content": { content_type: { "schema": schema } },
-            });
+            let schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+            let of = |name: &str| json!({ "schema": schema(name) });
+            let content = match shape {
+                "Problem" => json!({ "application/problem+json": of(shape) }),
+                // Before a page begins, an error is the dialect's.
+                "Page" => json!({ "text/html": of(shape), "application/json": of("Error") }),
+                "SignupError" => {
+                    let any = json!({ "anyOf": [schema(shape), schema("OAuthError")] });
+                    json!({ "application/json": { "schema": any } })
+                }
+                _ => json!({ "application/json": of(shape) }),
+            };
+            let response = json!({ "description": meaning(status), "content": content });
             (format!("{shape}-{status}"), response)
         })
     };
@@ -282,6 +300,7 @@ fn errors() -> Value {
                 "statusCode": { "type": "integer" },
             },
         },
+        "Page": text,
         "Problem": {
             "type": "object",
             "required": ["title", "status"],

@@ -19,6 +19,7 @@ use detail::Detail;
 /// Every detail there is, in the order of the tables.
 static DETAILS: &[&[Detail]] = &[
     v2::DETAILS,
+    v2::ticket_pages::DETAILS,
     v2::connections::DETAILS,
     v2::grants::DETAILS,
     v2::identities::DETAILS,
@@ -143,6 +144,6 @@ mod tests {
         let patch = &document["paths"]["/api/v2/users/{id}"]["patch"];
         let schema = &patch["requestBody"]["content"]["application/json"]["schema"];
         assert_eq!(schema["properties"]["user_metadata"]["type"], "object");
-        assert_eq!(patch["responses"]["404"]["description"], "It is not there");
+        assert_eq!(patch["responses"]["404"]["$ref"], "#/components/responses/Error-404");
     }
 }

@@ -188,6 +188,22 @@ pub static DETAILS: &[Detail] = &[
     Detail::of("GET", CLIENT).query(&[fields::PARAMETERS]),
     Detail::of("PATCH", CLIENT).takes(Takes::Json(wire::CLIENT_PATCH)),
     Detail::of("POST", &["/api/v2/clients/{id}/rotate-secret"]).statuses(&[200]),
+    Detail::of("POST", &["/api/v2/jobs/users-imports"])
+        .takes(Takes::Multipart(
+            &["users"],
+            &["connection_id", "upsert", "external_id", "send_completion_email"],
+        ))
+        .statuses(&[202]),
+    Detail::of("POST", &["/api/v2/jobs/users-exports"])
+        .takes(Takes::Json(&[&jobs::EXPORT]))
+        .statuses(&[200]),
+    Detail::of("POST", &["/api/v2/jobs/verification-email"])
+        .takes(Takes::Json(&[&jobs::VERIFICATION])),
+    Detail::of("GET", &["/api/v2/jobs/{id}/errors"]).statuses(&[200, 204, 304]),
+    Detail::of("POST", &["/api/v2/tickets/email-verification"])
+        .takes(Takes::Json(&[&tickets::VERIFICATION])),
+    Detail::of("POST", &["/api/v2/tickets/password-change"])
+        .takes(Takes::Json(&[&tickets::PASSWORD])),
 ];
 
 /// The row of management routes that are Auth0's and not ours.

@@ -9,6 +9,7 @@ use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserId;
 use crate::http::call::{Call, utf8};
+use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::route::{Access, Answering, Dialect, Route};
@@ -37,6 +38,19 @@ pub static ROUTES: &[Route] = &[
     page("POST", "/lo/reset", "Set a new password with a ticket", |call| {
         Box::pin(set_password(call))
     }),
+];
+
+/// What they take; they answer with pages.
+pub static DETAILS: &[Detail] = &[
+    Detail::of("GET", &["/u/email-verification", "/lo/reset"])
+        .query(&[&["ticket"]])
+        .statuses(&[200, 302])
+        .errors("Page"),
+    Detail::of("POST", &["/lo/reset"])
+        .query(&[&["ticket"]])
+        .takes(Takes::Form(&["password"], &["ticket"]))
+        .statuses(&[200, 302])
+        .errors("Page"),
 ];
 
 /// Bytes the form of a new password may have.

@@ -76,7 +76,7 @@ const CLIENT_ID: Property = property("client_id", Shape::Text(1, 255), "ID of th
 const ORGANIZATION: Property = property("organization_id", Shape::Text(1, 255), "");
 const INCLUDE: Property = property("includeEmailInRedirect", Shape::Boolean, "");
 
-static VERIFICATION: Schema = Schema {
+pub(super) static VERIFICATION: Schema = Schema {
     properties: &[
         RESULT_URL,
         USER_ID,
@@ -90,7 +90,7 @@ static VERIFICATION: Schema = Schema {
     extra: Extra::Refuse(""),
 };
 
-static PASSWORD: Schema = Schema {
+pub(super) static PASSWORD: Schema = Schema {
     properties: &[
         RESULT_URL,
         USER_ID,

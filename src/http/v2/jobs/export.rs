@@ -13,7 +13,7 @@ use crate::http::schema::{self, Extra, Format, Schema, Shape, property};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-static BODY: Schema = Schema {
+pub(in super::super) static BODY: Schema = Schema {
     properties: &[
         property(
             "connection_id",

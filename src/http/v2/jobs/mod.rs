@@ -13,10 +13,10 @@ mod run_import;
 mod table;
 mod verification;
 
-pub(super) use export::create as create_export;
+pub(super) use export::{BODY as EXPORT, create as create_export};
 pub use files::{Exports, ROUTES as FILE_ROUTES};
 pub(super) use import::create as create_import;
-pub(super) use verification::create as create_verification_email;
+pub(super) use verification::{BODY as VERIFICATION, create as create_verification_email};
 
 use super::json;
 use crate::domain::change::{Channel, Provenance};

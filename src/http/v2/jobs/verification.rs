@@ -16,7 +16,7 @@ use crate::http::v2::tickets::{self, Purpose};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-static BODY: Schema = Schema {
+pub(in super::super) static BODY: Schema = Schema {
     properties: &[
         property(
             "user_id",
