@@ -139,16 +139,20 @@ pub fn restore(
     if stats.last.get() < manifest.newest_lsn() && manifest.newest_lsn() > accepted.get() {
         return Err(RestoreError::Short { last: stats.last, snapshot: manifest.newest_lsn() });
     }
-    let holes = replay(journal, stats.oldest, accepted, &mut states, &mut report)?;
+    let replayed = replay(journal, stats.oldest, accepted, &mut states, &mut report)?;
     let living = living(&states);
     for uid in &living {
-        if let Some(hole) = holes.get(uid) {
+        if let Some(hole) = replayed.holes.get(uid) {
             return Err(RestoreError::Hole {
                 uid: *uid,
                 have: hole.have,
                 next: hole.next,
                 lsn: hole.lsn,
             });
+        }
+        // A tenant made within the journal has all its changes there, behind its making.
+        if replayed.holds_making_of(*uid) {
+            continue;
         }
         let snapshot = covered.get(uid).copied().unwrap_or(0);
         if stats.oldest.previous().get() > snapshot && stats.oldest > accepted {
@@ -173,6 +177,22 @@ struct Hole {
     lsn: Lsn,
 }
 
+/// What was seen in the journal.
+#[derive(Default)]
+struct Replayed {
+    /// Tenants with changes missing before a record.
+    holes: HashMap<TenantUid, Hole>,
+    /// The first change of the default tenant that the journal still has.
+    first_of_default: Option<Version>,
+}
+
+impl Replayed {
+    /// Whether the change of the default tenant that made this tenant is in the journal.
+    fn holds_making_of(&self, uid: TenantUid) -> bool {
+        uid != TenantUid::DEFAULT && self.first_of_default.is_some_and(|first| uid.0 >= first.get())
+    }
+}
+
 /// Applies every change of the journal that a state does not have yet.
 ///
 /// A tenant that was deleted may have holes: what it was is gone, and so may be its records.
@@ -182,15 +202,18 @@ fn replay(
     accepted: Lsn,
     states: &mut HashMap<TenantUid, Catalog>,
     report: &mut RestoreReport,
-) -> Result<HashMap<TenantUid, Hole>, RestoreError> {
-    let mut holes: HashMap<TenantUid, Hole> = HashMap::new();
+) -> Result<Replayed, RestoreError> {
+    let mut replayed = Replayed::default();
     let mut failed = None;
     journal.replay(oldest.previous(), &mut |lsn, bytes| {
         let fail = |error| RestoreError::Record { lsn, error };
         let step = format::peek_change(bytes).map_err(fail).and_then(|(uid, next)| {
+            if uid == TenantUid::DEFAULT {
+                replayed.first_of_default.get_or_insert(next);
+            }
             let state = states.entry(uid).or_default();
             let have = state.published().version();
-            if next <= have || holes.contains_key(&uid) {
+            if next <= have || replayed.holes.contains_key(&uid) {
                 return Ok(());
             }
             if next != have.next() && lsn <= accepted {
@@ -200,7 +223,7 @@ fn replay(
                     next.get() - 1
                 ));
             } else if next != have.next() {
-                holes.insert(uid, Hole { have, next, lsn });
+                replayed.holes.insert(uid, Hole { have, next, lsn });
                 return Ok(());
             }
             let (_, change) = format::decode_change(bytes).map_err(fail)?;
@@ -218,7 +241,7 @@ fn replay(
     })?;
     match failed {
         Some(error) => Err(error),
-        None => Ok(holes),
+        None => Ok(replayed),
     }
 }
 

@@ -536,3 +536,25 @@ fn the_same_patch_twice_equals_once() {
         })?;
     });
 }
+
+#[test]
+fn a_tenant_made_after_the_journal_was_cut_is_there_after_a_crash() {
+    let much = || {
+        let create = Step::Create { user: 0, email: Some(0), bags: [None, None] };
+        let update = |number: usize| {
+            let bags = [Some(format!(r#"{{"a":"{}"}}"#, "x".repeat(1000 + number))), None];
+            Event::Steps(vec![(0, Step::Update { user: 0, email: None, nickname: None, bags })])
+        };
+        std::iter::once(Event::Steps(vec![(0, create)])).chain((0..30).map(update))
+    };
+    // Two rounds of snapshots let go of the segments before the first.
+    let mut history: Vec<Event> = much().collect();
+    history.push(Event::Snapshot);
+    history.extend(much());
+    history.push(Event::Snapshot);
+    history.extend([Event::CreateTenant(1), Event::Crash]);
+    history.extend([Event::Steps(vec![(1, Step::SignIn { user: 0 })]), Event::Crash]);
+    let mut engine = OnDisk(SimDisk::new(), 0);
+    check(history, &mut engine, true);
+    assert!(engine.open().stats().oldest.get() > 1, "the journal was cut");
+}
