@@ -109,7 +109,7 @@ fn step() -> impl Strategy<Value = Step> {
     };
     let small = || prop::option::of(0_u8..4);
     prop_oneof![
-        6 => (user(), small(), bags()).prop_map(|(user, email, bags)| Step::Create { user, email, bags }),
+        6 => (user(), prop::option::weighted(0.9, 0_u8..4), bags()).prop_map(|(user, email, bags)| Step::Create { user, email, bags }),
         8 => (user(), small(), small(), bags())
             .prop_map(|(user, email, nickname, bags)| Step::Update { user, email, nickname, bags }),
         2 => user().prop_map(|user| Step::Delete { user }),
