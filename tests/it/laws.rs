@@ -540,13 +540,8 @@ fn the_same_patch_twice_equals_once() {
 #[test]
 fn a_tenant_made_after_the_journal_was_cut_is_there_after_a_crash() {
     let much = || {
-<<<<<<< HEAD
-        let create = Step::Create { user: 0, email: None, bags: [None, None] };
-        let update = |number: usize| {
-=======
         let create = Step::Create { user: 0, email: Some(0), bags: [None, None] };
         let update = |number: usize| {
->>>>>>> 2881b5847118a53aae561720ccc30ae8f6c814e2
             let bags = [Some(format!(r#"{{"a":"{}"}}"#, "x".repeat(1000 + number))), None];
             Event::Steps(vec![(0, Step::Update { user: 0, email: None, nickname: None, bags })])
         };
