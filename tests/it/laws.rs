@@ -541,7 +541,7 @@ fn the_same_patch_twice_equals_once() {
 fn a_tenant_made_after_the_journal_was_cut_is_there_after_a_crash() {
     let much = || {
         let create = Step::Create { user: 0, email: None, bags: [None, None] };
-        let update = |number| {
+        let update = |number: usize| {
             let bags = [Some(format!(r#"{{"a":"{}"}}"#, "x".repeat(1000 + number))), None];
             Event::Steps(vec![(0, Step::Update { user: 0, email: None, nickname: None, bags })])
         };
