@@ -11,8 +11,11 @@ use dossier::store::format;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
+/// What is done with arbitrary bytes.
+type Body = fn(&[u8]);
+
 /// All bodies, by the names of their targets.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Body)] = &[
     ("merge", merge),
     ("query_string", query_string),
     ("journal_frames", journal_frames),

@@ -97,7 +97,7 @@ fn copy(files: &Files) -> (TempDir, PathBuf) {
 
 fn settings(root: &Path) -> Settings {
     let mut settings = Settings::default();
-    settings.storage.data_dir = root.to_owned();
+    root.clone_into(&mut settings.storage.data_dir);
     settings
 }
 

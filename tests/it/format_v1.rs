@@ -47,7 +47,7 @@ fn dump(root: &Path) -> Value {
         ResourceKind::Ticket,
     ];
     let mut settings = Settings::default();
-    settings.storage.data_dir = root.to_owned();
+    root.clone_into(&mut settings.storage.data_dir);
     let opened = open(&settings).unwrap();
     assert!(opened.torn.is_none() && opened.restored.report.warnings.is_empty());
     assert!(!opened.keys.was_made(), "the keys are part of it");

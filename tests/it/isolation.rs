@@ -11,6 +11,7 @@ use dossier::journal::testing::SimDisk;
 use dossier::tenant::{TenantDefinition, TenantHandle, server_provenance};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 mod cases;
 mod injected;
@@ -59,11 +60,11 @@ impl Bench {
         let mut text = String::new();
         for tenant in [self.house.tenant(), &self.alpha] {
             let view = tenant.view().await.unwrap();
-            text.push_str(&format!("{} {}\n", tenant.id(), view.version));
+            writeln!(text, "{} {}", tenant.id(), view.version).unwrap();
             for user in view.users() {
-                text.push_str(&format!("{:?}\n", user.parts()));
+                writeln!(text, "{:?}", user.parts()).unwrap();
             }
-            text.push_str(&format!("{:?}\n", tenant.published().clients()));
+            writeln!(text, "{:?}", tenant.published().clients()).unwrap();
         }
         text
     }

@@ -48,7 +48,7 @@ impl Bench {
             };
             let from = self.now();
             let answered = send(&mut connection, &self.targets[user], authorization, &asked);
-            let got = answered.as_ref().map_or(Got::Nothing, |response| got(response));
+            let got = answered.as_ref().map_or(Got::Nothing, got);
             if let Got::Shown { version, .. } = &got {
                 seen[user] = *version;
             }

@@ -48,7 +48,7 @@ impl House {
     pub(crate) async fn open_with(disk: &SimDisk, options: Options) -> Self {
         let (journal, restored) = reopen(disk, &options);
         let journal: Arc<dyn Journal> = Arc::new(journal);
-        let limits = Limits { mailbox: 8192, reply_timeout: Duration::from_secs(60) };
+        let limits = Limits { mailbox: 8192, reply_timeout: Duration::from_mins(1) };
         let arbiters = vec![actix_rt::Arbiter::current()];
         let rules = Box::new(|_: &_| Rules::default());
         let directory = Arc::new(Directory::start(

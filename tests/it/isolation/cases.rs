@@ -37,6 +37,11 @@ pub(super) const OPEN: &[&str] = &[
     "GET /u/email-verification",
     "GET /lo/reset",
     "POST /lo/reset",
+    // The description of the API; it says what is in the sources.
+    "GET /openapi.json",
+    "GET /openapi",
+    "GET /openapi/explorer.js",
+    "GET /openapi/explorer.css",
     // Files of the dashboard.
     "GET /",
     "GET /ui",

@@ -39,6 +39,7 @@ fn hmac(bench: &Bench, secret: &[u8]) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is a table")]
 fn a_token_that_is_not_ours_for_now_and_here_is_refused_in_auth0s_words() {
     System::new().block_on(async {
         let bench = Bench::start().await;
