@@ -69,6 +69,7 @@ static ASSETS: &[Asset] = &[
     own!("pages/user/provider.js", SCRIPT),
     own!("pages/user/raw.js", SCRIPT),
     own!("pages/users.js", SCRIPT),
+    own!("pages/users/complete.js", SCRIPT),
     Asset {
         path: EDITOR,
         mime: SCRIPT,

@@ -37,6 +37,7 @@ pub(crate) mod key {
     pub(crate) const END: &str = "\u{e010}";
     pub(crate) const HOME: &str = "\u{e011}";
     pub(crate) const RIGHT: &str = "\u{e014}";
+    pub(crate) const DOWN: &str = "\u{e015}";
     pub(crate) const LEFT: &str = "\u{e012}";
     pub(crate) const CONTROL: &str = "\u{e009}";
     pub(crate) const BACKSPACE: &str = "\u{e003}";

@@ -83,7 +83,9 @@ fn ui_61_searches_are_kept_here_and_examples_can_be_tried() {
     desk.open("/ui/t/default/users?q=user_metadata.n:2");
     desk.browser.until_there("[data-row]");
     desk.open("/ui/t/default/users");
-    assert_eq!(desk.browser.attribute("#searches option", "value").unwrap(), "user_metadata.n:2");
+    desk.browser.click("#query");
+    desk.browser.until_text("[role=option]", "user_metadata.n:2");
+    desk.browser.press(&[key::ESCAPE]);
     desk.browser.click(".help summary");
     assert_eq!(desk.browser.texts(".help li").len(), 8);
     desk.browser.click(".help li:nth-child(4) button");
@@ -224,4 +226,26 @@ fn ui_72_settings_show_value_default_and_source_and_are_read_again() {
     desk.browser.until_text("[data-testid=reload-result]", "Read again. Applied: none");
     desk.browser.click("details:has([data-testid=licences]) > summary");
     desk.browser.until("document.querySelector('[data-testid=licences]').textContent.length > 20");
+}
+
+#[test]
+fn ui_61_fields_and_values_of_this_tenant_are_suggested() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 4);
+    desk.open("/ui/t/default/users");
+    desk.browser.type_into("#query", "app_m");
+    desk.browser.until_text("#suggestions", "app_metadata.plan:");
+    desk.browser.press(&[key::DOWN]);
+    desk.browser.press(&[key::DOWN]);
+    desk.browser.press(&[key::ENTER]);
+    desk.browser.until("document.querySelector('#query').value === 'app_metadata.plan:'");
+    desk.browser.until_text("#suggestions", "gold");
+    assert_eq!(desk.browser.texts("[role=option]"), ["free", "gold"]);
+    desk.browser.type_keys("g");
+    desk.browser.until("document.querySelectorAll('[role=option]').length === 1");
+    desk.browser.press(&[key::DOWN]);
+    desk.browser.press(&[key::ENTER]);
+    desk.browser.until("document.querySelector('#query').value === 'app_metadata.plan:gold'");
+    desk.browser.press(&[key::ENTER]);
+    desk.browser.until_text("[data-testid=summary]", "2 users match");
 }

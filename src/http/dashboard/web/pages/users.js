@@ -7,6 +7,7 @@ import { badge, copy, failure, fill, h, icon, toast } from "../lib/dom.js";
 import { ago, grouped, initials, when } from "../lib/format.js";
 import { check } from "../lib/json.js";
 import * as session from "../lib/session.js";
+import { withSuggestions } from "./users/complete.js";
 
 const SIZES = [10, 20, 50, 100];
 const FIELDS = "user_id,name,nickname,email,identities,logins_count,updated_at,blocked";
@@ -75,11 +76,11 @@ function queryFault(query, error) {
 
 /** @param {string} q @param {(q: string) => void} run */
 function searchForm(q, run) {
-  const input = h("input", { class: "input grow mono", id: "query", type: "search", value: q, placeholder: "app_metadata.plan:gold AND logins_count:[10 TO *]", list: "searches", autocomplete: "off", spellcheck: "false" });
+  const input = h("input", { class: "input grow mono", id: "query", type: "search", value: q, placeholder: "app_metadata.plan:gold AND logins_count:[10 TO *]", autocomplete: "off", spellcheck: "false" });
   const help = h("details", { class: "help" }, h("summary", { class: "btn ghost" }, "Examples"),
     h("ul", { class: "card menu-list" }, EXAMPLES.map((example) => h("li", null, h("button", { type: "button", class: "mono", onclick: () => run(example) }, example)))));
   return h("form", { class: "row wrap", role: "search", "aria-label": "Query", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); run(input.value.trim()); } },
-    h("label", { class: "vh", for: "query" }, "Query"), input, h("datalist", { id: "searches" }, recent().map((one) => h("option", { value: one }))),
+    h("label", { class: "vh", for: "query" }, "Query"), withSuggestions(input, recent),
     h("button", { class: "btn", type: "submit" }, "Search"), q && h("button", { class: "btn ghost", type: "button", onclick: () => run("") }, "Clear"), help);
 }
 
