@@ -441,10 +441,11 @@ impl Life {
                         let own = user.attribute("email");
                         own.is_some_and(|own| own.to_lowercase() == value.to_lowercase())
                     })
-                    .map(|user| user.id())
+                    .map(dossier::domain::document::Document::id)
                     .collect();
                 let found = tenant.users_with(LoginKey::Email, &value).await.unwrap();
-                let mut found: Vec<&str> = found.iter().map(|user| user.id()).collect();
+                let mut found: Vec<&str> =
+                    found.iter().map(dossier::domain::document::Document::id).collect();
                 scanned.sort_unstable();
                 found.sort_unstable();
                 assert_eq!(found, scanned);
