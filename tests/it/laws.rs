@@ -157,6 +157,7 @@ fn email(number: u8) -> String {
     format!("User{number}@Example.com")
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each step")]
 fn command(step: Step) -> Command {
     let bag = |bag: &Option<String>| bag.as_deref().map(object);
     let entry = |key: u8, value: u8| Entry {
