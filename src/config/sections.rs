@@ -109,7 +109,7 @@ macro_rules! sections {
 }
 
 /// The sections of which a tenant may override the live keys.
-pub(super) const OVERRIDABLE: &[&str] = &["limits", "rate_limit", "history", "search", "claims"];
+pub(super) const OVERRIDABLE: &[&str] = &["limits", "rate_limit", "search", "claims"];
 
 sections! {
     /// Where and how Dossier listens.
@@ -294,14 +294,6 @@ sections! {
         access: AccessLog = choice "slow", live;
         /// A request that takes at least this long is slow.
         slow: Duration = duration "50ms" "1ms" to "60s", live;
-    }
-
-    /// Earlier versions of users and clients. A tenant may override these.
-    history: History {
-        /// How long a version is kept.
-        keep_for: Duration = duration "90d" "60s" to "3650d" zero "no history", live;
-        /// Most bytes of history of one user.
-        max_bytes_per_user: u64 = size "256KiB" "1KiB" to "64MiB", live;
     }
 
     /// For tests of your own programs; never in production.

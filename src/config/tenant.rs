@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::choice::{ClientSecrets, Compat, RootAttributes};
-use super::sections::{Claims, History, Limits, RateLimit, Search, Settings};
+use super::sections::{Claims, Limits, RateLimit, Search, Settings};
 use super::table::{Setting, Values};
 use super::value::{Kind, Secret, Value};
 
@@ -74,8 +74,6 @@ pub struct Overridable {
     pub search: Search,
     /// Metadata in tokens.
     pub claims: Claims,
-    /// Earlier versions.
-    pub history: History,
 }
 
 impl Overridable {
@@ -85,7 +83,6 @@ impl Overridable {
             rate_limit: RateLimit::from_values(values),
             search: Search::from_values(values),
             claims: Claims::from_values(values),
-            history: History::from_values(values),
         }
     }
 }
@@ -104,7 +101,6 @@ impl Settings {
                 rate_limit: self.rate_limit.clone(),
                 search: self.search.clone(),
                 claims: self.claims.clone(),
-                history: self.history.clone(),
             },
             |tenant| tenant.effective.clone(),
         )

@@ -462,6 +462,20 @@ impl Call {
         self.ask(permitted, condition, channel).await
     }
 
+    /// Tells the operator of a profile larger than Auth0 advises (CONTRACT.md §10, A11).
+    fn warn_of_size(&self, answer: &Answer) {
+        let Some(document) = answer.change.as_ref().and_then(|change| change.user()) else {
+            return;
+        };
+        let settings = self.services.settings();
+        let own = settings.tenant(self.tenant.id()).map(|tenant| &tenant.effective.limits);
+        let limit = own.unwrap_or(&settings.limits).profile_warn_bytes;
+        let bytes = document.json().len();
+        if limit > 0 && u64::try_from(bytes).is_ok_and(|bytes| bytes > limit) {
+            log::warn!(tenant = self.tenant.id(), user_id = document.id(), bytes, limit; "a large profile");
+        }
+    }
+
     /// Writes, or works out what a write would do when the caller asked for that.
     async fn ask(
         &self,
@@ -471,7 +485,9 @@ impl Call {
     ) -> Result<Answer, Problem> {
         let provenance = self.provenance(channel);
         let Some(rehearsal) = &self.rehearsal else {
-            return Ok(self.tenant.write_if(command, condition, provenance, self.now).await?);
+            let answer = self.tenant.write_if(command, condition, provenance, self.now).await?;
+            self.warn_of_size(&answer);
+            return Ok(answer);
         };
         let answer = self.tenant.rehearse(command, condition, provenance, self.now).await?;
         rehearsal.borrow_mut().extend(answer.differences.iter().cloned());

@@ -85,7 +85,6 @@ fn nothing_given_means_the_defaults() {
     assert_eq!(loaded.settings.server.listen.to_string(), "127.0.0.1:7800");
     assert_eq!(loaded.settings.journal.durability, Durability::Always);
     assert_eq!(loaded.settings.limits.user_metadata_bytes, 1 << 20);
-    assert_eq!(loaded.settings.history.keep_for, Duration::from_hours(90 * 24));
 }
 
 #[test]

@@ -26,8 +26,11 @@ pub(super) fn overview(call: &Call) -> HttpResponse {
     number("clients", count(published.clients().iter().filter(|one| !one.is_global).count()));
     number("connections", count(published.resources(ResourceKind::Connection).len()));
     number("version", published.version().get());
-    number("requests", services.requests.load(Ordering::Relaxed));
-    number("tenants", count(services.directory.tenants().len()));
+    // What concerns the whole server is for those who run it.
+    if call.tenant.uid() == services.directory.default_tenant().uid() {
+        number("requests", services.requests.load(Ordering::Relaxed));
+        number("tenants", count(services.directory.tenants().len()));
+    }
     out.raw("now", &call.now.millis().to_string())
         .raw("started_at", &services.dashboard.started.millis().to_string())
         .raw("journal", &journal(call))
