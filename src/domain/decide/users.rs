@@ -474,6 +474,25 @@ mod tests {
         }))
     }
 
+    #[test]
+    fn a_clock_that_jumps_back_never_takes_a_user_back() {
+        let document = Document::of(&jane());
+        let rules = Rules::default();
+        let hour_before = Timestamp::from_millis(document.updated_at().millis() - 3_600_000);
+        let moment = Moment { rules: &rules, version: Version::new(8), now: hour_before };
+        let bag = Object::trusted(r#"{"a":1}"#);
+        let patch = UserPatch { user_metadata: Some(bag), ..UserPatch::default() };
+        let outcomes = update_bags(moment, &document, &patch).unwrap();
+        let Some(Outcome::User(after)) = outcomes.first() else {
+            unreachable!("a user was changed")
+        };
+        assert_eq!(after.updated_at(), document.updated_at());
+        let Outcome::User(after) = changed(moment, &jane(), jane()) else {
+            unreachable!("a user was changed")
+        };
+        assert_eq!(after.updated_at(), document.updated_at());
+    }
+
     proptest! {
         #[test]
         fn copying_the_rest_as_text_equals_unpacking_and_packing(
