@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const TENANTS: [&str; 2] = ["alpha", "beta"];
 const SECRET: &str = "a secret that is long enough";
 const USERS: usize = 3;
-const WRITERS: usize = 10;
+const WRITERS: usize = 64;
 /// How many marks of its own a writer leaves standing.
 const MARKS: u64 = 4;
 
