@@ -424,7 +424,11 @@ async fn play(steps: Vec<Step>) {
             );
             let users: BTreeMap<String, String> =
                 view.users().map(|user| (user.id().to_owned(), user.json().to_owned())).collect();
-            assert_eq!(Some(&users), states[tenant].get(&version), "at version {version}");
+            // Beyond what was acknowledged, a write may survive here that failed afterwards and gave
+            // its version to another: then this disk rightly holds what the history does not.
+            if version == acknowledged[tenant] {
+                assert_eq!(Some(&users), states[tenant].get(&version), "at version {version}");
+            }
         }
     }
 }
