@@ -7,6 +7,10 @@ use super::metadata::Bag;
 use super::time::Version;
 use std::fmt;
 
+/// Settings that only who may read secrets sees (CONTRACT.md §4.3).
+pub const SECRET_SETTINGS: &[&str] =
+    &["encryption_key", "signing_keys", "client_authentication_methods"];
+
 /// A client secret, readable or only comparable.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
@@ -42,6 +46,11 @@ impl Secret {
             Self::Hashed(_) => self.clone(),
         }
     }
+}
+
+/// Whether a member of the settings, by its raw key, is one of [`SECRET_SETTINGS`].
+fn is_secret(key: &str) -> bool {
+    SECRET_SETTINGS.contains(&json::unquote(key).as_ref())
 }
 
 /// SHA-256 of a text, in lower-case hex.
@@ -86,7 +95,9 @@ impl Client {
             out.string("client_secret", secret);
         }
         for (key, value) in self.settings.members() {
-            out.member(key, value);
+            if with_secrets || !is_secret(key) {
+                out.member(key, value);
+            }
         }
         if let Some(bag) = &self.client_metadata {
             out.raw("client_metadata", bag.as_json());
@@ -99,12 +110,12 @@ impl Client {
         self.keys.get(&path_of(Bag::Client, key)).unwrap_or(self.made_at)
     }
 
-    /// What changed since a version, with the values of now.
+    /// What changed since a version, with the values of now; secret settings are left out.
     pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
         let members: Vec<(String, &str)> = self.paths().collect();
         self.keys
             .iter()
-            .filter(|(_, version)| *version > seen)
+            .filter(|(path, version)| *version > seen && !SECRET_SETTINGS.contains(path))
             .map(|(path, version)| ChangedKey {
                 path: path.to_owned(),
                 version,

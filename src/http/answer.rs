@@ -9,7 +9,8 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 
-static DOSSIER_VERSION: HeaderName = HeaderName::from_static("dossier-version");
+/// The version an answer is of, or is not older than (DESIGN.md §3).
+pub static DOSSIER_VERSION: HeaderName = HeaderName::from_static("dossier-version");
 
 /// Begins an answer about something last changed at `version`.
 pub fn answer_at(status: StatusCode, version: Version) -> HttpResponseBuilder {

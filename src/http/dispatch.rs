@@ -1,5 +1,6 @@
 //! The one handler of all requests.
 
+use super::answer;
 use super::call::{Call, Raw, host_of};
 use super::problem::Problem;
 use super::query::DRY_RUN;
@@ -10,6 +11,7 @@ use super::services::Services;
 use super::{dashboard, health, kv, oauth, openapi, operate, own, v1, v2};
 use crate::domain::diff::{self, Difference};
 use crate::domain::json::Builder;
+use crate::domain::time::Version;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
@@ -97,13 +99,24 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
         Ok(call) => call,
         Err(problem) => return problem.answer(route.dialect),
     };
-    run(call, route, quota).await.unwrap_or_else(|problem| problem.answer(route.dialect))
+    let mut seen = None;
+    let response = run(call, route, quota, &mut seen).await;
+    let mut response = response.unwrap_or_else(|problem| problem.answer(route.dialect));
+    if let Some(version) = seen
+        && !response.headers().contains_key(&answer::DOSSIER_VERSION)
+    {
+        response.headers_mut().insert(answer::DOSSIER_VERSION.clone(), version.get().into());
+    }
+    response
 }
 
+/// Runs the row's handler. Whom the row lets in is told, on failures and lists as well, a version
+/// that what they are shown is not older than (`seen`; DESIGN.md §3).
 async fn run(
     mut call: Call,
     route: &'static Route,
     quota: &mut Option<Quota>,
+    seen: &mut Option<Version>,
 ) -> Result<HttpResponse, Problem> {
     if let Access::Scopes(scopes) = route.access {
         let authenticated = call.authenticate(scopes);
@@ -111,6 +124,7 @@ async fn run(
             quota.insert(call.metered()).check(call.now)?;
         }
         authenticated?;
+        *seen = Some(call.tenant.published().version());
     }
     if route.method == "GET" || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
         return (route.handler)(call).await;

@@ -22,6 +22,7 @@ pub mod rate;
 pub mod route;
 pub mod schema;
 pub mod services;
+mod signing_key;
 pub mod tokens;
 pub mod v1;
 pub mod v2;

@@ -13,6 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::random;
 use crate::http::route::Route;
 use crate::http::schema::{Extra, Format, Property, Schema, Shape, property};
+use crate::http::signing_key::{self, SigningKey};
 use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -114,10 +115,11 @@ async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = call.json().await?;
     NEW.check(&body)?;
     let secret = random::secret(64);
+    let signing = SigningKey::for_call(&call)?;
     let new = NewClient {
         id: random::alphanumeric(32),
         secret: secret.clone(),
-        settings: settings(&body),
+        settings: settings(&body).with(signing_key::MEMBER, &signing.kept()),
         client_metadata: None,
         is_global: false,
     };

@@ -10,6 +10,7 @@ use crate::domain::scope::Scope;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
 use crate::http::random;
+use crate::http::signing_key::{self, SigningKey};
 use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -85,17 +86,22 @@ pub(super) async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = call.json().await?;
     let body = wire::new_client(&body, call.tenant.rules().compat)?;
     let secret = body.secret.unwrap_or_else(|| random::secret(64));
+    let signing = SigningKey::for_call(&call)?;
     let new = NewClient {
         id: random::alphanumeric(32),
         secret: secret.clone(),
-        settings: body.settings,
+        settings: body.settings.with(signing_key::MEMBER, &signing.kept()),
         client_metadata: body.client_metadata,
         is_global: false,
     };
     let answer = call.write(Channel::V2, Command::CreateClient(Box::new(new))).await?;
     let client = written(&answer)?;
-    // Who made a secret sees it this once, whatever is kept of it.
-    let seen = Client { secret: Some(Secret::Plain(secret)), ..client.as_ref().clone() };
+    // Who made the secrets sees them this once, whatever is kept of them.
+    let seen = Client {
+        secret: Some(Secret::Plain(secret)),
+        settings: client.settings.with(signing_key::MEMBER, &signing.shown_once()),
+        ..client.as_ref().clone()
+    };
     let body = wire::with_creation_members(&seen.to_json(call.tenant.id(), true));
     Ok(answer_at(StatusCode::CREATED, client.version).body(body))
 }
@@ -161,7 +167,7 @@ pub(super) fn list(call: &Call) -> Result<HttpResponse, Problem> {
     let render = |clients: &[Arc<Client>]| {
         let items: Vec<String> = clients
             .iter()
-            .map(|client| shown(call, client, fields.as_ref(), with_secrets))
+            .map(|client| signing_key::listed(&shown(call, client, fields.as_ref(), with_secrets)))
             .collect();
         format!("[{}]", items.join(","))
     };
