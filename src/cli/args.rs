@@ -2,6 +2,7 @@
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// User profiles and metadata: Auth0's Management API on your own machine.
 #[derive(Debug, Parser)]
@@ -86,7 +87,7 @@ pub(super) enum Command {
         tenant: Option<String>,
         /// How long it is valid, such as 10m.
         #[arg(long, value_name = "DURATION")]
-        ttl: Option<String>,
+        ttl: Option<Span>,
         /// Who is named as the author of changes.
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
@@ -97,6 +98,8 @@ pub(super) enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// Load a server over loopback and print what it does; without --url, one of its own beside the data directory.
+    Bench(Bench),
     /// Verify a data directory that no server has open.
     Check {
         /// Do the least that makes it open again; what is changed is kept as *.broken.
@@ -111,6 +114,50 @@ pub(super) enum Command {
     Snapshot(SnapshotCommand),
     /// Print the version.
     Version,
+}
+
+/// How a server is loaded.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct Bench {
+    /// How many users there are.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    pub(super) users: u32,
+    /// How many connections ask at once.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(super) connections: u16,
+    /// For how long, all rounds together.
+    #[arg(long, default_value = "15s", value_name = "DURATION")]
+    pub(super) duration: Span,
+    /// Load before that counts for nothing.
+    #[arg(long, default_value = "2s", value_name = "DURATION")]
+    pub(super) warmup: Span,
+    /// Rounds; in each, a window of the bare route comes first.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(super) rounds: u32,
+    /// Shares of read, patch, search and bare.
+    #[arg(long, default_value = "read=90,patch=9,search=1")]
+    pub(super) mix: String,
+    /// Requests due a second, whatever the answers do (an open loop); default: each connection asks again once it is answered.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) rate: Option<u32>,
+    /// Writes the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Ends with code 7 when the p99 is longer, such as 5ms.
+    #[arg(long, value_name = "DURATION")]
+    pub(super) max_p99: Option<Span>,
+}
+
+/// A duration such as 500ms, 90s, 30m or 1h.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span(pub(super) Duration);
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        crate::config::parse_duration(text, "30s").map(Self)
+    }
 }
 
 /// What can be done with signing keys.
@@ -172,7 +219,7 @@ pub(super) enum TokenCommand {
     Create {
         /// How long it is valid, such as 1h.
         #[arg(long, value_name = "DURATION")]
-        ttl: Option<String>,
+        ttl: Option<Span>,
         /// Scopes, with commas or spaces between them; default: all the client has.
         #[arg(long, value_name = "SCOPES")]
         scope: Option<String>,

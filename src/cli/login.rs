@@ -1,8 +1,8 @@
 //! `dossier login-link`.
 
-use super::args::{Global, LinkRole};
+use super::Failure;
+use super::args::{Global, LinkRole, Span};
 use super::client::Client;
-use super::{Failure, token};
 use serde_json::json;
 
 pub(super) fn run(
@@ -10,7 +10,7 @@ pub(super) fn run(
     role: LinkRole,
     prefixes: &[String],
     tenant: Option<String>,
-    ttl: Option<&str>,
+    ttl: Option<Span>,
     name: Option<String>,
 ) -> Result<(), Failure> {
     let mut body = json!({
@@ -27,7 +27,7 @@ pub(super) fn run(
     };
     put("prefixes", (!prefixes.is_empty()).then(|| prefixes.into()));
     put("tenant", tenant.map(Into::into));
-    put("ttl", ttl.map(token::seconds).transpose()?.map(Into::into));
+    put("ttl", ttl.map(|ttl| ttl.0.as_secs().into()));
     put("name", name.map(Into::into));
     let made = Client::connect(global)?.call("POST", "/dossier/v1/login-links", Some(&body))?;
     match made.get("url").and_then(serde_json::Value::as_str) {

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod args;
+mod bench;
 mod check;
 mod client;
 mod config;
@@ -64,9 +65,10 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Token(command) => token::run(&global, command),
         Command::Tenant(command) => tenant::run(&global, command),
         Command::LoginLink { role, prefixes, tenant, ttl, name } => {
-            login::run(&global, role, &prefixes, tenant, ttl.as_deref(), name)
+            login::run(&global, role, &prefixes, tenant, ttl, name)
         }
         Command::Health { ready } => client::health(&global, ready),
+        Command::Bench(args) => bench::run(&global, &args),
         Command::Check { repair } => check::run(&global, repair),
         Command::Key(KeyCommand::Rotate) => client::post(&global, "/dossier/v1/keys/rotate"),
         Command::Snapshot(SnapshotCommand::Create) => {

@@ -1,6 +1,6 @@
 //! `dossier token`.
 
-use super::args::{Global, TokenCommand};
+use super::args::{Global, Span, TokenCommand};
 use super::{Failure, client};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 pub(super) fn run(global: &Global, command: TokenCommand) -> Result<(), Failure> {
     match command {
-        TokenCommand::Create { ttl, scope } => create(global, ttl.as_deref(), scope.as_deref()),
+        TokenCommand::Create { ttl, scope } => create(global, ttl, scope.as_deref()),
         TokenCommand::Inspect { token } => inspect(&token),
     }
 }
 
-fn create(global: &Global, ttl: Option<&str>, scope: Option<&str>) -> Result<(), Failure> {
+fn create(global: &Global, ttl: Option<Span>, scope: Option<&str>) -> Result<(), Failure> {
     let base = client::base(global)?;
-    let seconds = ttl.map(seconds).transpose()?.map(|seconds| seconds.to_string());
+    let seconds = ttl.map(|ttl| ttl.0.as_secs().to_string());
     let scope = scope.map(|scope| scope.replace(',', " "));
     let mut more = Vec::new();
     if let Some(seconds) = &seconds {
@@ -26,27 +26,6 @@ fn create(global: &Global, ttl: Option<&str>, scope: Option<&str>) -> Result<(),
     }
     println!("{}", client::fetch_token(global, &base, &more)?);
     Ok(())
-}
-
-/// Seconds in a duration such as `90s`, `30m`, `1h` or `7d`.
-pub(super) fn seconds(text: &str) -> Result<u64, Failure> {
-    let wrong = || {
-        Failure::new(2, format!("\"{text}\" is no duration; write one such as 90s, 30m, 1h or 7d"))
-    };
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86400,
-        _ => return Err(wrong()),
-    };
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(factor))
-        .filter(|&s| s > 0)
-        .ok_or_else(wrong)
 }
 
 fn inspect(token: &str) -> Result<(), Failure> {

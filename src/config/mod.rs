@@ -48,7 +48,7 @@ pub use tenant::{
     CLIENT, CONNECTION, ClientSettings, ConnectionSettings, ENTITIES, Entity, Overridable, TENANT,
     TenantSettings,
 };
-pub use value::{Address, InvalidAddress, Kind, MIN_SECRET_CHARS, Secret};
+pub use value::{Address, InvalidAddress, Kind, MIN_SECRET_CHARS, Secret, parse_duration};
 
 use layer::{Given, Layer};
 use table::Values;

@@ -174,7 +174,10 @@ const OTHER_NAMES: [(&[&str], &str); 9] = [
 ];
 
 /// Reads a duration; `default` shows which unit is usual here.
-pub(super) fn parse_duration(text: &str, default: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// A text that says what was wanted.
+pub fn parse_duration(text: &str, default: &str) -> Result<Duration, String> {
     parse_with_unit("duration", text, default, &TIME_UNITS).map(Duration::from_millis)
 }
 
