@@ -258,6 +258,9 @@ sections! {
         metadata_wildcards: bool = flag "true", live;
         /// Whether `[a TO b]` works in metadata fields; off is as strict as Auth0.
         metadata_ranges: bool = flag "true", live;
+        /// Users from which on a search that cannot do without has an index made, some hundred bytes of
+        /// memory for each user; below, users are asked one by one.
+        index_from: u64 = count "5000" ["users"] "1" to "4000000000" zero "never", live;
     }
 
     /// Metadata in tokens. A tenant may override these.

@@ -11,7 +11,7 @@ use crate::tenant::host_name;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use yasna::Tag;
 use yasna::models::ObjectIdentifier;
 
@@ -65,10 +65,10 @@ impl SigningKey {
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, domain);
         params.distinguished_name = name;
-        let millis = u64::try_from(now.millis()).unwrap_or_default();
-        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
-        params.not_before = now.checked_sub(BACKDATED).unwrap_or(now).into();
-        params.not_after = (now + VALID).into();
+        let since_1970 = Duration::from_secs(u64::try_from(now.seconds()).unwrap_or_default());
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        params.not_before = epoch + since_1970.saturating_sub(BACKDATED);
+        params.not_after = epoch + since_1970 + VALID;
         let certificate = params.self_signed(&key)?;
         Ok(Self {
             pkcs7: pem("PKCS7", &certificates_only(certificate.der())),

@@ -1,8 +1,10 @@
 //! A tenant's actor: takes one message after the other, does no I/O, waits for nothing.
 
 use super::catalog::{Catalog, StateView};
+use super::finder;
 use super::handle::{Answer, TenantError};
 use super::overlay::{Ahead, Overlay};
+use super::snapshots::be_nice;
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
@@ -11,6 +13,7 @@ use crate::domain::diff;
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
+use crate::domain::search::{How, Plan, Query};
 use crate::domain::time::{Timestamp, Version};
 use crate::journal::{AppendError, Failure, Journal, Lsn, Progress};
 use crate::store::format::{self, TenantUid};
@@ -20,6 +23,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+
+/// How much the making of an index gives way: requests first, but it must come to an end under load.
+const BESIDE: i32 = 5;
 
 /// What bounds a tenant's actor.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +63,29 @@ pub(super) struct FindUsers {
     pub(super) key: LoginKey,
     pub(super) value: String,
 }
+
+/// Asks which users a query can mean, and for the whole tenant, at this turn.
+#[derive(Debug, Message)]
+#[rtype(result = "Search")]
+pub(super) struct PlanSearch {
+    pub(super) query: Arc<Query>,
+    /// How many users a tenant has before an index is worth it; none: never.
+    pub(super) index_from: Option<usize>,
+}
+
+/// Where a search begins: the tenant at one version, and what is known of the answer.
+#[derive(Debug)]
+pub struct Search {
+    /// The tenant.
+    pub view: StateView,
+    /// Who can match.
+    pub plan: Plan,
+}
+
+/// Takes more of what the search index does not have yet.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct CatchUp;
 
 /// Changes the tenant's limits and habits.
 #[derive(Debug, Message)]
@@ -227,6 +256,35 @@ impl Tenant {
         self.head = self.catalog.published().version();
     }
 
+    /// Has the search index made on a thread of its own, unless it is there or being made.
+    fn make_index(&mut self, ctx: &mut Context<Self>) {
+        if !self.catalog.finder().begin() {
+            return;
+        }
+        let (made, waiting) = oneshot::channel();
+        let view = self.catalog.view();
+        let uid = self.uid;
+        let making = std::thread::Builder::new().name("search-index".to_owned()).spawn(move || {
+            be_nice(BESIDE);
+            let began = std::time::Instant::now();
+            let index = finder::index_of(&view);
+            let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            log::info!(tenant:% = uid, users = view.user_count, took_ms; "the search index was made");
+            // A tenant that is gone needs none.
+            let _gone = made.send(index).is_err();
+        });
+        if let Err(error) = making {
+            log::warn!(tenant:% = self.uid, error:%; "no thread for the search index; users are asked one by one");
+            self.catalog.finder().made(None);
+            return;
+        }
+        let then = waiting.into_actor(self).map(|index, tenant, ctx| {
+            tenant.catalog.finder().made(index.ok().flatten());
+            ctx.notify(CatchUp);
+        });
+        ctx.spawn(then);
+    }
+
     /// Waits, outside of any turn, until the first of the pending is decided one way or the other.
     fn watch(&mut self, ctx: &mut Context<Self>) {
         let Some(lsn) = self.pending.front().map(|first| first.lsn) else {
@@ -322,6 +380,30 @@ impl Handler<FindUsers> for Tenant {
     fn handle(&mut self, find: FindUsers, _: &mut Self::Context) -> Vec<Document> {
         self.settle();
         self.catalog.users_with(find.key, &find.value)
+    }
+}
+
+impl Handler<PlanSearch> for Tenant {
+    type Result = actix::MessageResult<PlanSearch>;
+
+    fn handle(&mut self, search: PlanSearch, ctx: &mut Self::Context) -> Self::Result {
+        self.settle();
+        let plan = self.catalog.plan(&search.query);
+        let users = self.catalog.published().user_count();
+        if plan.how == How::Scan && search.index_from.is_some_and(|from| users >= from) {
+            self.make_index(ctx);
+        }
+        actix::MessageResult(Search { view: self.catalog.view(), plan })
+    }
+}
+
+impl Handler<CatchUp> for Tenant {
+    type Result = ();
+
+    fn handle(&mut self, _: CatchUp, ctx: &mut Self::Context) {
+        if self.catalog.finder().catch_up() {
+            ctx.notify(CatchUp);
+        }
     }
 }
 

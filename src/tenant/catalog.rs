@@ -5,6 +5,7 @@
 //! 1,024 users and stays as it is while the actor goes on: snapshots, lists and
 //! exports take such a view in one turn and read it elsewhere.
 
+use super::finder::Finder;
 use super::published::{Published, Slot};
 use crate::domain::change::{Change, Outcome};
 use crate::domain::client::Client;
@@ -12,6 +13,7 @@ use crate::domain::decide::LoginKey;
 use crate::domain::document::Document;
 use crate::domain::json::{self, Members};
 use crate::domain::resource::Resource;
+use crate::domain::search::{Anchor, Candidates, How, Plan, Query};
 use crate::domain::time::Version;
 use crate::journal::Lsn;
 use hashbrown::HashTable;
@@ -46,6 +48,7 @@ pub struct Catalog {
     next: Slot,
     logins: [HashTable<Login>; 3],
     hasher: RandomState,
+    finder: Finder,
     /// The journal position of the last change applied.
     lsn: Lsn,
 }
@@ -70,6 +73,17 @@ impl StateView {
     /// All users, in the order of creation.
     pub fn users(&self) -> impl Iterator<Item = &Document> {
         self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
+    }
+
+    /// All users and their slots, in the order of creation.
+    pub fn slots(&self) -> impl Iterator<Item = (Slot, &Document)> {
+        let all = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        (0..).zip(all).filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+    }
+
+    /// The user at a slot.
+    pub fn at(&self, slot: Slot) -> Option<&Document> {
+        document_at(&self.chunks, slot)
     }
 
     /// The clients, borrowed.
@@ -121,6 +135,7 @@ impl Catalog {
             next: 0,
             logins: [HashTable::new(), HashTable::new(), HashTable::new()],
             hasher: RandomState::new(),
+            finder: Finder::default(),
             lsn: Lsn::ZERO,
         }
     }
@@ -236,17 +251,52 @@ impl Catalog {
 
     /// Every user whose `key` attribute is `value`, whatever its case.
     pub fn users_with(&self, key: LoginKey, value: &str) -> Vec<Document> {
+        let mut slots = self.slots_with(key, value);
+        slots.sort_unstable();
+        slots.into_iter().filter_map(|slot| self.at(slot)).cloned().collect()
+    }
+
+    fn slots_with(&self, key: LoginKey, value: &str) -> Vec<Slot> {
         let value = value.to_lowercase();
         let hash = self.hash(&value);
         let Some(table) = self.logins.get(index_of(key)) else { return Vec::new() };
-        let mut found: Vec<(Slot, &Document)> = table
+        table
             .iter_hash(Login::spread(hash))
             .filter(|login| login.hash == hash)
-            .filter_map(|login| self.at(login.slot).map(|document| (login.slot, document)))
-            .filter(|(_, document)| login_value(document, key).as_ref() == Some(&value))
-            .collect();
-        found.sort_unstable_by_key(|&(slot, _)| slot);
-        found.into_iter().map(|(_, document)| document.clone()).collect()
+            .filter(|login| {
+                let own = self.at(login.slot).and_then(|document| login_value(document, key));
+                own.as_ref() == Some(&value)
+            })
+            .map(|login| login.slot)
+            .collect()
+    }
+
+    /// Which users a query can mean, as far as that can be told without asking them, and how it is
+    /// told: from the index, by what users are looked up by anyway, or not at all.
+    pub fn plan(&self, query: &Query) -> Plan {
+        if let Some(plan) = self.finder.plan(query) {
+            return plan;
+        }
+        let (candidates, how) = match query.anchors() {
+            Some(anchors) => {
+                let slots = anchors.iter().flat_map(|anchor| self.slots_of(anchor)).collect();
+                (Candidates::Only(slots), How::Hybrid)
+            }
+            None => (Candidates::All, How::Scan),
+        };
+        Plan { candidates, exact: false, how, unindexed: Vec::new() }
+    }
+
+    fn slots_of(&self, anchor: &Anchor) -> Vec<Slot> {
+        match anchor {
+            Anchor::Login(key, value) => self.slots_with(*key, value),
+            Anchor::Id(id) => self.published.slot(id).into_iter().collect(),
+        }
+    }
+
+    /// The search index.
+    pub(super) fn finder(&mut self) -> &mut Finder {
+        &mut self.finder
     }
 
     fn at(&self, slot: Slot) -> Option<&Document> {
@@ -259,7 +309,8 @@ impl Catalog {
             let before = self.at(slot).map(login_values).unwrap_or_default();
             self.forget_logins(slot, &before, Some(&after));
             if let Some(place) = place_of(&mut self.chunks, slot) {
-                *place = Some(document.clone());
+                let before = place.replace(document.clone());
+                self.finder.note(slot, before, Some(document.clone()));
             }
             self.learn_logins(slot, &after, Some(&before));
             slot
@@ -273,6 +324,7 @@ impl Catalog {
                 Some(_) | None => self.chunks.push(Arc::new(vec![Some(document.clone())])),
             }
             self.learn_logins(slot, &after, None);
+            self.finder.note(slot, None, Some(document.clone()));
             slot
         };
         self.published.put_user(document, slot);
@@ -283,7 +335,8 @@ impl Catalog {
         let before = self.at(slot).map(login_values).unwrap_or_default();
         self.forget_logins(slot, &before, None);
         if let Some(place) = place_of(&mut self.chunks, slot) {
-            *place = None;
+            let before = place.take();
+            self.finder.note(slot, before, None);
         }
         self.published.remove_user(id);
     }

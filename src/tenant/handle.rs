@@ -1,6 +1,8 @@
 //! The way to one tenant: plain async methods, every wait with a limit.
 
-use super::actor::{FindUsers, Limits, Retire, SetRules, TakeView, Tenant, Write};
+use super::actor::{
+    FindUsers, Limits, PlanSearch, Retire, Search, SetRules, TakeView, Tenant, Write,
+};
 use super::catalog::{Catalog, StateView};
 use super::published::Published;
 use crate::domain::change::{Change, Provenance};
@@ -11,6 +13,7 @@ use crate::domain::diff::Difference;
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
+use crate::domain::search::Query;
 use crate::domain::time::{Timestamp, Version};
 use crate::journal::Journal;
 use crate::store::format::TenantUid;
@@ -197,6 +200,19 @@ impl TenantHandle {
     /// When the actor is too busy or gone.
     pub async fn view(&self) -> Result<StateView, TenantError> {
         self.ask(TakeView).await
+    }
+
+    /// Where a search for `query` begins, with every write acknowledged before the call. A tenant of
+    /// `index_from` users or more has an index made when the query cannot be answered without one.
+    ///
+    /// # Errors
+    /// When the actor is too busy or gone.
+    pub async fn search(
+        &self,
+        query: Arc<Query>,
+        index_from: Option<usize>,
+    ) -> Result<Search, TenantError> {
+        self.ask(PlanSearch { query, index_from }).await
     }
 
     /// Every user whose `key` attribute is `value`, whatever its case.

@@ -10,13 +10,14 @@
 mod actor;
 mod catalog;
 mod directory;
+mod finder;
 mod handle;
 mod overlay;
 mod published;
 mod restore;
 mod snapshots;
 
-pub use actor::Limits;
+pub use actor::{Limits, Search};
 pub use catalog::{Catalog, StateView};
 pub use directory::{
     DEFAULT_TENANT, Directory, DirectoryError, Seeds, TenantDefinition, by_server, host_name, seed,

@@ -350,7 +350,7 @@ async fn on_a_quiet_thread(
 ) -> Result<snapshot::Written, SnapshotError> {
     let (done, written) = oneshot::channel();
     let work = move || {
-        be_nice();
+        be_nice(NICEST);
         let mut pace = Throttle { shared: &shared };
         let outcome = snapshot::write(
             &shared.dir,
@@ -370,11 +370,13 @@ async fn on_a_quiet_thread(
     Ok(written.await.map_err(|_| SnapshotError::Thread)??)
 }
 
-/// Lets every other thread go first, where the system allows it.
-fn be_nice() {
-    let nicest = 19;
-    if let Err(error) = rustix::process::setpriority_process(None, nicest) {
-        log::debug!(error:% = error; "the priority of the snapshot thread could not be lowered");
+/// The least a thread can ask for.
+const NICEST: i32 = 19;
+
+/// Lets other threads go before this one, where the system allows it.
+pub(super) fn be_nice(niceness: i32) {
+    if let Err(error) = rustix::process::setpriority_process(None, niceness) {
+        log::debug!(error:% = error; "the priority of a thread beside the work could not be lowered");
     }
 }
 

@@ -23,6 +23,7 @@ mod lifecycle;
 mod linearizable;
 mod overload;
 mod recovery;
+mod search;
 mod secrets;
 mod ui;
 mod wire;

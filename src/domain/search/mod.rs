@@ -7,6 +7,7 @@
 //! Invariants: nothing here panics on any input; the index never leaves out a document that the
 //! evaluation would accept, and where it calls its answer exact both are equal.
 
+mod anchor;
 mod ast;
 mod field;
 mod index;
@@ -23,6 +24,7 @@ mod sort;
 mod tests;
 mod word;
 
+pub use anchor::Anchor;
 pub use index::{
     Candidates, How, Index, IndexLimits, Kinds, PathInfo, Plan, Reason, Unindexed, ValueCount,
 };

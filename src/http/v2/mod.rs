@@ -13,6 +13,7 @@ pub mod subresources;
 pub mod ticket_pages;
 mod tickets;
 pub mod users;
+mod users_list;
 pub(in crate::http) mod wire;
 
 use super::call::Call;
@@ -64,7 +65,7 @@ pub static ROUTES: &[Route] = &[
         Box::pin(users::delete(call))
     }),
     route("GET", "/api/v2/users", &[Scope::READ_USERS], "List or search users", |call| {
-        Box::pin(users::list(call))
+        Box::pin(users_list::list(call))
     }),
     route("POST", "/api/v2/users", &[Scope::CREATE_USERS], "Create a user", |call| {
         Box::pin(users::create(call))
@@ -178,7 +179,7 @@ const CLIENT: &[&str] =
 pub static DETAILS: &[Detail] = &[
     Detail::of("GET", USER).query(&[fields::PARAMETERS]),
     Detail::of("PATCH", USER).takes(Takes::Json(&[&wire::USER_PATCH])),
-    Detail::of("GET", USERS).query(&[users::LIST_PARAMETERS]),
+    Detail::of("GET", USERS).query(&[users_list::LIST_PARAMETERS]),
     Detail::of("POST", USERS).takes(Takes::Json(&[&wire::NEW_USER_LENIENT])),
     Detail::of("GET", &["/api/v2/users-by-email"])
         .query(&[&["email"], fields::PARAMETERS])
