@@ -274,12 +274,15 @@ impl Call {
         if all.next().is_some() {
             return Err(malformed());
         }
-        let text = value.to_str().map_err(|_| malformed())?;
+        // Tokens run to kilobytes: `HeaderValue::to_str` would look at each letter by itself.
+        let is_text = value.as_bytes().is_ascii();
+        let text = std::str::from_utf8(value.as_bytes()).ok().filter(|_| is_text);
+        let text = text.ok_or_else(malformed)?;
         let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Problem::unauthenticated());
         }
-        if token.is_empty() || token.contains(' ') {
+        if token.is_empty() || memchr::memchr(b' ', token.as_bytes()).is_some() {
             return Err(malformed());
         }
         Ok(token)

@@ -36,7 +36,7 @@ impl Target {
             )
         };
         let text = match kind {
-            Kind::Bare => format!("GET /livez HTTP/1.1\r\nhost: {}\r\n\r\n", self.host),
+            Kind::Bare => head("GET", "/livez") + "\r\n",
             Kind::Read => head("GET", &format!("/api/v2/users/{id}")) + "\r\n",
             Kind::Search => {
                 head("GET", &format!("/api/v2/users?q=email%3A%22{}%22", email(at))) + "\r\n"

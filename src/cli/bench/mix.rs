@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A fixed body, without a token: what HTTP alone costs.
+    /// A fixed body for the same headers, of which nobody takes notice: what HTTP alone costs.
     Bare,
     /// One user by id.
     Read,
