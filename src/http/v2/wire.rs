@@ -377,7 +377,16 @@ const CLIENT_PROPERTIES: &[Property] = &[
     nullable("async_approval_notification_channels", Shape::Strings, ""),
     nullable("my_organization_configuration", Shape::Object, ""),
     nullable("identity_assertion_authorization_grant", Shape::Object, ""),
+    nullable("token_vault_privileged_access", Shape::Object, ""),
+    nullable("anonymous_sessions", Shape::Object, ""),
+    nullable("b2b_integration_configuration", Shape::Object, ""),
+    nullable("third_party_security_mode", Shape::Text(1, 64), ""),
+    nullable("redirection_policy", Shape::Text(1, 64), ""),
+    property(FIXED, Shape::Text(1, 600), ""),
 ];
+
+/// The one of them that only a new client may say.
+const FIXED: &str = "resource_server_identifier";
 
 /// Members only a new client may name itself.
 const NEW_CLIENT_ONLY: &[Property] =
@@ -450,6 +459,10 @@ pub(super) fn new_client(body: &Object, compat: Compat) -> Result<ClientBody, Pr
 
 /// Reads the body of `PATCH /clients/{id}`.
 pub(super) fn client_patch(body: &Object, compat: Compat) -> Result<ClientPatch, Problem> {
+    if body.contains(FIXED) {
+        let detail = format!("Additional properties not allowed: {FIXED}");
+        return Err(Problem::body(schema::message(&detail, "", "")));
+    }
     let body = client_body(body, compat, &[])?;
     Ok(ClientPatch {
         settings: Some(body.settings).filter(|settings| !settings.is_empty()),
