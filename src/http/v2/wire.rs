@@ -3,7 +3,9 @@
 use crate::domain::command::{ClientPatch, Field, NewUser, PICTURE_HOST, UserPatch};
 use crate::domain::json::{self, Builder, Object};
 use crate::domain::policy::Compat;
+use crate::domain::resource::Family;
 use crate::domain::user::Profile;
+use crate::http::call::Call;
 use crate::http::problem::Problem;
 use crate::http::schema::{self, Extra, Format, Property, Schema, Shape, nullable, property};
 
@@ -210,11 +212,26 @@ pub(in crate::http) fn new_user(
     })
 }
 
-/// A password Auth0's databases take: at most 72 bytes; "too weak" is the one rule checked (CONTRACT.md §2.2).
+/// A password Auth0's databases take: at most 72 bytes (CONTRACT.md §2.2).
 pub(in crate::http) fn check_password(password: &str) -> Result<(), Problem> {
     if password.len() > crate::domain::password::MAX_PASSWORD_BYTES {
         let detail = format!("String is too long ({} bytes), maximum 72", password.len());
         return Err(Problem::body(schema::message(&detail, "password", "")));
+    }
+    Ok(())
+}
+
+/// Checks that a new password is as strong as its connection asks (CONTRACT.md §2.2).
+pub(in crate::http) fn check_strength(
+    call: &Call,
+    connection: &str,
+    plain: &str,
+) -> Result<(), Problem> {
+    // Where there is no such connection, the command is refused for that.
+    let Some(connection) = call.tenant.published().connection(connection) else { return Ok(()) };
+    let strength = connection.strength.in_tenant(call.tenant.rules().compat, &connection.name);
+    if connection.family() == Family::Database && !strength.takes(plain) {
+        return Err(Problem::new(400, "", "PasswordStrengthError: Password is too weak"));
     }
     Ok(())
 }
