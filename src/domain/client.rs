@@ -154,23 +154,43 @@ impl Client {
     }
 }
 
+macro_rules! refresh_token {
+    ($lifetime:literal, $idle:literal) => {
+        concat!(
+            r#"{"rotation_type":"non-rotating","expiration_type":"non-expiring","leeway":0,"#,
+            r#""token_lifetime":"#,
+            $lifetime,
+            r#","idle_token_lifetime":"#,
+            $idle,
+            r#","infinite_token_lifetime":true,"infinite_idle_token_lifetime":true}"#
+        )
+    };
+}
+
 /// What a client has when its maker says nothing (CONTRACT.md §4.1), as members in order.
-pub fn defaults() -> Vec<(&'static str, &'static str)> {
+///
+/// | sent                          | what differs                                   |
+/// |-------------------------------|------------------------------------------------|
+/// | `is_first_party: false`       | `oidc_conformant` is true                      |
+/// | `app_type: "non_interactive"` | refresh tokens for a year, idle for 30 days    |
+pub fn defaults(sent: &Object) -> Vec<(&'static str, &'static str)> {
+    let is_third_party = sent.get_bool("is_first_party") == Some(false);
+    let is_machine = sent.get_str("app_type").is_some_and(|kind| kind == "non_interactive");
     vec![
         ("is_token_endpoint_ip_header_trusted", "false"),
         ("name", "\"\""),
         ("is_first_party", "true"),
-        ("oidc_conformant", "false"),
+        ("oidc_conformant", if is_third_party { "true" } else { "false" }),
         ("sso_disabled", "false"),
         ("cross_origin_auth", "false"),
         ("cross_origin_authentication", "false"),
         (
             "refresh_token",
-            concat!(
-                r#"{"rotation_type":"non-rotating","expiration_type":"non-expiring","leeway":0,"#,
-                r#""token_lifetime":2592000,"idle_token_lifetime":1296000,"infinite_token_lifetime":true,"#,
-                r#""infinite_idle_token_lifetime":true}"#
-            ),
+            if is_machine {
+                refresh_token!(31_557_600, 2_592_000)
+            } else {
+                refresh_token!(2_592_000, 1_296_000)
+            },
         ),
         ("callback_url_template", "false"),
         ("jwt_configuration", r#"{"lifetime_in_seconds":36000,"secret_encoded":false}"#),
@@ -185,7 +205,7 @@ pub fn defaults() -> Vec<(&'static str, &'static str)> {
 /// The settings of a new client: the defaults, with what was sent in their place or behind them.
 pub fn settings_of(sent: &Object) -> Object {
     let mut out = Builder::new();
-    let known = defaults();
+    let known = defaults(sent);
     for (key, default) in &known {
         out.raw(key, sent.get(key).filter(|value| *value != "null").unwrap_or(default));
     }
@@ -247,6 +267,20 @@ mod tests {
         );
         assert_eq!(settings.get("callbacks"), Some("[]"));
         assert!(settings.contains("grant_types"));
+    }
+
+    #[test]
+    fn defaults_depend_on_the_kind_of_client() {
+        let made = |sent: &str| settings_of(&Object::parse(sent, 8).unwrap());
+        let third = made(r#"{"name":"x","is_first_party":false}"#);
+        assert_eq!(third.get("oidc_conformant"), Some("true"));
+        let said = made(r#"{"name":"x","is_first_party":false,"oidc_conformant":false}"#);
+        assert_eq!(said.get("oidc_conformant"), Some("false"));
+        let machine = made(r#"{"name":"x","app_type":"non_interactive"}"#);
+        let tokens = machine.get_object("refresh_token").unwrap();
+        assert_eq!(tokens.get("token_lifetime"), Some("31557600"));
+        assert_eq!(tokens.get("idle_token_lifetime"), Some("2592000"));
+        assert_eq!(machine.get("oidc_conformant"), Some("false"));
     }
 
     #[test]

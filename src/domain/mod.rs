@@ -24,5 +24,6 @@ pub mod policy;
 pub mod resource;
 pub mod scope;
 pub mod search;
+pub mod strength;
 pub mod time;
 pub mod user;

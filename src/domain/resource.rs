@@ -3,6 +3,7 @@
 
 use super::client::sha256_hex;
 use super::json::{Builder, Object};
+use super::strength::Strength;
 use super::time::Version;
 
 /// What a resource is.
@@ -108,6 +109,8 @@ pub struct Connection {
     pub is_enabled: bool,
     /// When root attributes come from the provider: `on_each_login`, `on_first_login` or `never_on_login`.
     pub set_user_root_attributes: String,
+    /// How strong a new password must be.
+    pub strength: Strength,
 }
 
 /// What kind of place a connection's identities come from.
@@ -156,6 +159,7 @@ impl Connection {
             set_user_root_attributes: options
                 .get_str("set_user_root_attributes")
                 .map_or_else(|| "on_each_login".to_owned(), std::borrow::Cow::into_owned),
+            strength: Strength::of(&options),
         }
     }
 

@@ -24,6 +24,7 @@ pub static TABLES: &[&[Route]] = &[
     v2::ROUTES,
     v2::jobs::FILE_ROUTES,
     v2::ticket_pages::ROUTES,
+    v2::clients::connections::ROUTES,
     v2::connections::ROUTES,
     v2::grants::ROUTES,
     v2::identities::ROUTES,
@@ -44,6 +45,8 @@ pub static TABLES: &[&[Route]] = &[
 ];
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What Auth0 calls it at its token endpoint (CONTRACT.md §1.1).
+static AUTH0_REQUEST_ID: HeaderName = HeaderName::from_static("x-auth0-requestid");
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Takes one request and answers it.
@@ -67,6 +70,9 @@ pub async fn dispatch(
         headers.insert(CORRELATION_ID.clone(), id.clone());
     }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
+        if dialect_of(head.path()) == Dialect::OAuth {
+            headers.insert(AUTH0_REQUEST_ID.clone(), id.clone());
+        }
         headers.insert(REQUEST_ID.clone(), id);
     }
     add_cors(&head, headers, &services);

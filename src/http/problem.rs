@@ -163,6 +163,9 @@ impl Problem {
         if !self.code.is_empty() {
             out.string("errorCode", self.code);
         }
+        for (key, value) in &self.members {
+            out.raw(key, value);
+        }
         out.finish()
     }
 }
@@ -221,9 +224,10 @@ impl From<TokenError> for Problem {
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Syntax { line, column } => Self::body(format!(
-                "Invalid request payload JSON format (line {line}, column {column})"
-            )),
+            Fault::Syntax { line, column } => Self {
+                members: vec![("line", line.to_string()), ("column", column.to_string())],
+                ..Self::body("Invalid request payload JSON format")
+            },
             Fault::DuplicateKey { key } => {
                 Self::body(schema::message(&format!("Duplicate property: {key}"), "", ""))
             }

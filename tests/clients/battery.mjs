@@ -4,6 +4,9 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 const CONNECTION = "Username-Password-Authentication";
@@ -225,18 +228,34 @@ export async function run(name, make) {
     await sdk.deleteClient(client.client_id);
   });
 
+  const done = async (job) => {
+    const deadline = Date.now() + 20_000;
+    while (Date.now() < deadline) {
+      const now = await sdk.job(job.id);
+      if (now.status === "completed" || now.status === "failed") return now;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.fail("the job is not done after twenty seconds");
+  };
+
+  await it("a file of users is imported as it is read", async () => {
+    const [{ id: connection_id }] = await sdk.connections({ name: CONNECTION });
+    const folder = mkdtempSync(join(tmpdir(), "dossier-import-"));
+    const path = join(folder, "users.json");
+    const bag = { text: "x".repeat(5000) };
+    writeFileSync(path, JSON.stringify(Array.from({ length: 40 }, (_, at) => ({ email: address(`s${at}`), app_metadata: bag }))));
+    try {
+      const { status, summary } = await done(await sdk.importStream({ path, connection_id }));
+      assert.deepEqual([status, summary], ["completed", { failed: 0, updated: 0, inserted: 40, total: 40 }]);
+      assert.deepEqual((await sdk.byEmail(address("s39")))[0].app_metadata, bag);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   await it("users are imported, and what went wrong is told row by row", async () => {
     const [{ id: connection_id }] = await sdk.connections({ name: CONNECTION });
     const rows = ["i1", "i2"].map((who) => ({ email: address(who), email_verified: true, user_metadata: { run: `${mark}-i` } }));
-    const done = async (job) => {
-      const deadline = Date.now() + 20_000;
-      while (Date.now() < deadline) {
-        const now = await sdk.job(job.id);
-        if (now.status === "completed" || now.status === "failed") return now;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      assert.fail("the job is not done after twenty seconds");
-    };
     const first = await sdk.importUsers({ rows, connection_id, upsert: false });
     assert.deepEqual([first.type, first.status], ["users_import", "pending"]);
     assert.match(first.id, /^job_[A-Za-z0-9]{16}$/);

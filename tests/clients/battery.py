@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import re
+import tempfile
 import time
 import traceback
 import urllib.request
@@ -274,6 +275,18 @@ class Battery:
                 return now
             time.sleep(0.05)
         raise AssertionError("the job is not done after twenty seconds")
+
+    def it_imports_a_file(self):
+        "a file of users is imported as it is read"
+        [own] = self.sdk.connections(name=CONNECTION)
+        bag = {"text": "x" * 5000}
+        rows = [{"email": self.address(f"s{at}"), "app_metadata": bag} for at in range(40)]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(json.dumps(rows).encode())
+            file.flush()
+            job = self.done(self.sdk.import_file(file.name, own["id"]))
+        assert job["summary"] == {"failed": 0, "updated": 0, "inserted": 40, "total": 40}
+        assert self.sdk.by_email(self.address("s39"))[0]["app_metadata"] == bag
 
     def it_imports_and_exports(self):
         "users are imported and exported, and what went wrong is told row by row"

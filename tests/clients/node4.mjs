@@ -1,4 +1,5 @@
 // npm auth0 4, by the name auth0-v4.
+import { openAsBlob } from "node:fs";
 import { ManagementClient } from "auth0-v4";
 import { run } from "./battery.mjs";
 
@@ -54,6 +55,8 @@ const make = (options) => {
     grants: (query) => data(m.clientGrants.getAll(query)),
     importUsers: ({ rows, connection_id, upsert }) =>
       data(m.jobs.importUsers({ users: new Blob([JSON.stringify(rows)], { type: "application/json" }), connection_id, upsert })),
+    importStream: async ({ path, connection_id }) =>
+      data(m.jobs.importUsers({ users: await openAsBlob(path, { type: "application/json" }), connection_id })),
     exportUsers: (body) => data(m.jobs.exportUsers(body)),
     verifyEmail: (body) => data(m.jobs.verifyEmail(body)),
     job: (id) => data(m.jobs.get({ id })),

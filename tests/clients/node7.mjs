@@ -1,4 +1,6 @@
 // npm auth0 7.
+import { createReadStream } from "node:fs";
+import { PassThrough } from "node:stream";
 import { ManagementClient } from "auth0";
 import { run } from "./battery.mjs";
 
@@ -54,6 +56,12 @@ const make = (options) => {
         users: new File([JSON.stringify(rows)], "users.json", { type: "application/json" }),
         connection_id,
         upsert,
+      }),
+    // Without a known length, so the request goes out in chunks.
+    importStream: ({ path, connection_id }) =>
+      m.jobs.usersImports.create({
+        users: { data: createReadStream(path).pipe(new PassThrough()), filename: "users.json", contentType: "application/json" },
+        connection_id,
       }),
     exportUsers: (body) => m.jobs.usersExports.create(body),
     verifyEmail: (body) => m.jobs.verificationEmail.create(body),

@@ -119,6 +119,10 @@ class Sdk:
         file = ("users.json", json.dumps(rows).encode(), "application/json")
         return plain(self.m.jobs.users_imports.create(users=file, connection_id=connection_id, upsert=upsert))
 
+    def import_file(self, path, connection_id):
+        with open(path, "rb") as file:
+            return plain(self.m.jobs.users_imports.create(users=file, connection_id=connection_id))
+
     def export_users(self, body):
         return plain(self.m.jobs.users_exports.create(**body))
 

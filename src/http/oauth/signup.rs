@@ -84,13 +84,25 @@ fn admitted(call: &Call, body: &Object) -> Result<Application, Refused> {
         .resources(ResourceKind::Connection)
         .into_iter()
         .find(|resource| resource.name().as_deref() == Some(application.connection.as_str()));
+    let is_strong = connection.as_ref().is_none_or(|resource| {
+        let connection = Connection::of(resource);
+        let strength = connection.strength.in_tenant(call.tenant.rules().compat, &connection.name);
+        strength.takes(&application.password)
+    });
     let is_open = connection.is_some_and(|resource| {
         let connection = Connection::of(&resource);
         connection.family() == Family::Database
             && connection.is_enabled
             && takes_sign_ups(&resource.body)
     });
-    if is_open { Ok(application) } else { Err(bad("invalid_signup", "Public signup is disabled")) }
+    if !is_open {
+        return Err(bad("invalid_signup", "Public signup is disabled"));
+    }
+    if !is_strong {
+        let weak = bad("invalid_password", "Password is too weak");
+        return Err(Refused { name: "PasswordStrengthError", ..weak });
+    }
+    Ok(application)
 }
 
 fn read(body: &Object) -> Result<Application, Refused> {

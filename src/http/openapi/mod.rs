@@ -20,6 +20,7 @@ use detail::Detail;
 static DETAILS: &[&[Detail]] = &[
     v2::DETAILS,
     v2::ticket_pages::DETAILS,
+    v2::clients::connections::DETAILS,
     v2::connections::DETAILS,
     v2::grants::DETAILS,
     v2::identities::DETAILS,

@@ -1,21 +1,23 @@
 //! `/api/v2/clients` (CONTRACT.md §4).
 
+pub mod connections;
+
 use super::fields::{self, Fields};
-use super::{Page, answer_at, json, no_content, wire};
+use super::list::Part;
+use super::{answer_at, json, no_content, wire};
 use crate::domain::change::Channel;
 use crate::domain::client::{Client, Secret};
 use crate::domain::command::{Command, NewClient};
 use crate::domain::permit::Forbidden;
+use crate::domain::resource::ResourceKind;
 use crate::domain::scope::Scope;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
-use crate::http::random;
 use crate::http::signing_key::{self, SigningKey};
+use crate::http::{random, schema};
 use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
 
 /// Scopes that let a caller see secrets.
@@ -158,54 +160,17 @@ pub(super) const LIST_PARAMETERS: &[&str] = &[
 
 pub(super) fn list(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(LIST_PARAMETERS)?;
-    let page =
-        Page::of(call, "Number of results per page. Default value is 50, maximum value is 100")?;
+    let about = "Number of results per page. Default value is 50, maximum value is 100";
+    let part = Part::described(call, about)?;
+    let part = if call.query.get("q").is_some() { part.after() } else { part };
     let fields = wanted(call)?;
-    let take = call.query.number("take", 1, 100, "Number of results per page. Defaults to 50")?;
-    let clients = filtered(call)?;
     let with_secrets = call.caller.has_any(SECRETS);
-    let render = |clients: &[Arc<Client>]| {
-        let items: Vec<String> = clients
-            .iter()
-            .map(|client| signing_key::listed(&shown(call, client, fields.as_ref(), with_secrets)))
-            .collect();
-        format!("[{}]", items.join(","))
+    let clients = filtered(call)?;
+    let id_of = |client: &Arc<Client>| client.id.clone();
+    let text_of = |client: &Arc<Client>| {
+        signing_key::listed(&shown(call, client, fields.as_ref(), with_secrets))
     };
-    if take.is_some() || call.query.get("from").is_some() {
-        let take = take.unwrap_or(50);
-        let after = call.query.get("from").map(cursor_id).transpose()?;
-        let rest: Vec<Arc<Client>> = clients
-            .into_iter()
-            .filter(|client| after.as_ref().is_none_or(|after| client.id > *after))
-            .collect();
-        let shown: Vec<Arc<Client>> = rest.iter().take(take).cloned().collect();
-        let next = match shown.last() {
-            Some(last) if rest.len() > take => {
-                format!(",\"next\":\"{}\"", URL_SAFE_NO_PAD.encode(&last.id))
-            }
-            Some(_) | None => String::new(),
-        };
-        return Ok(json(StatusCode::OK, format!("{{\"clients\":{}{next}}}", render(&shown))));
-    }
-    let total = clients.len();
-    let shown: Vec<Arc<Client>> = clients.into_iter().skip(page.start).take(page.limit).collect();
-    let body = if page.with_totals {
-        format!(
-            "{{\"total\":{total},\"start\":{},\"limit\":{},\"clients\":{}}}",
-            page.start,
-            page.limit,
-            render(&shown)
-        )
-    } else {
-        render(&shown)
-    };
-    Ok(json(StatusCode::OK, body))
-}
-
-fn cursor_id(cursor: &str) -> Result<String, Problem> {
-    let decoded =
-        URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    decoded.ok_or_else(|| Problem::query("The 'from' cursor is not one this server made."))
+    Ok(part.answer_with("clients", &clients, id_of, text_of))
 }
 
 /// All clients the parameters ask for, in the order of their ids.
@@ -218,11 +183,13 @@ fn filtered(call: &Call) -> Result<Vec<Arc<Client>>, Problem> {
         .filter(|types| !types.is_empty())
         .map(|types| types.split(',').collect());
     let external = call.query.get("external_client_id");
+    let granted = call.query.get("q").map(|q| granted(call, q)).transpose()?;
     let clients = call.tenant.published().clients();
     Ok(clients
         .into_iter()
         .filter(|client| {
-            is_global.is_none_or(|wanted| client.is_global == wanted)
+            granted.as_ref().is_none_or(|ids| ids.contains(&client.id))
+                && is_global.is_none_or(|wanted| client.is_global == wanted)
                 && is_first_party
                     .is_none_or(|wanted| client.settings.get_bool("is_first_party") == Some(wanted))
                 && app_types.as_ref().is_none_or(|types| {
@@ -235,5 +202,23 @@ fn filtered(call: &Call) -> Result<Vec<Arc<Client>>, Problem> {
                     client.settings.get_str("external_client_id").is_some_and(|own| own == wanted)
                 })
         })
+        .collect())
+}
+
+/// The ids of the clients whose grants `q` is about; there are no organizations.
+fn granted(call: &Call, q: &str) -> Result<Vec<String>, Problem> {
+    let any = match q.split_once(':') {
+        Some(("client_grant.organization_id", _)) => return Ok(Vec::new()),
+        Some(("client_grant.allow_any_organization", value)) => value == "true",
+        Some(_) | None => {
+            let detail = "q takes client_grant.organization_id:<id> or client_grant.allow_any_organization:true";
+            return Err(Problem::query(schema::query_message(detail, "q", "")));
+        }
+    };
+    let grants = call.tenant.published().resources(ResourceKind::ClientGrant);
+    Ok(grants
+        .iter()
+        .filter(|grant| grant.body.get_bool("allow_any_organization").unwrap_or(false) == any)
+        .filter_map(|grant| grant.body.get_str("client_id").map(std::borrow::Cow::into_owned))
         .collect())
 }

@@ -8,7 +8,7 @@ mod clients;
 
 use super::fields::{self, Fields, selected};
 use super::list::{Item, Part};
-use super::{answer_at, no_content, route, show};
+use super::{answer_at, json, no_content, route, show};
 use crate::domain::change::Channel;
 use crate::domain::command::Command;
 use crate::domain::json::{Builder, Object, array_of};
@@ -81,6 +81,7 @@ pub static DETAILS: &[Detail] = &[
     Detail::of("POST", &["/api/v2/connections"]).takes(Takes::Json(&[&NEW])),
     Detail::of("GET", &["/api/v2/connections/{id}"]).query(&[fields::PARAMETERS]),
     Detail::of("PATCH", &["/api/v2/connections/{id}"]).takes(Takes::Json(&[&PATCH])),
+    Detail::of("DELETE", &["/api/v2/connections/{id}"]).statuses(&[202, 204]),
     Detail::of("GET", &["/api/v2/connections/{id}/clients"]).query(&[clients::PARAMETERS]),
     Detail::of("PATCH", &["/api/v2/connections/{id}/clients"])
         .takes(Takes::List(&clients::SWITCH))
@@ -169,7 +170,7 @@ const OPTIONS: Property = nullable(
     Shape::Object,
     "The connection's options (depend on the connection strategy)",
 );
-const ENABLED_CLIENTS: Property = property(
+const ENABLED_CLIENTS: Property = nullable(
     "enabled_clients",
     Shape::Strings,
     "The identifiers of the clients for which the connection is to be enabled",
@@ -182,6 +183,8 @@ const REALMS: Property =
 const METADATA: Property = property("metadata", Shape::Object, ABOUT_METADATA);
 const AUTHENTICATION: Property = nullable("authentication", Shape::Object, "");
 const ACCOUNTS: Property = nullable("connected_accounts", Shape::Object, "");
+const REQUESTING_APP: Property = nullable("cross_app_access_requesting_app", Shape::Object, "");
+const RESOURCE_APP: Property = nullable("cross_app_access_resource_app", Shape::Object, "");
 
 /// `POST /connections`
 static NEW: Schema = Schema {
@@ -205,6 +208,8 @@ static NEW: Schema = Schema {
         METADATA,
         AUTHENTICATION,
         ACCOUNTS,
+        REQUESTING_APP,
+        RESOURCE_APP,
     ],
     required: &["name", "strategy"],
     extra: Extra::Refuse(""),
@@ -222,6 +227,8 @@ static PATCH: Schema = Schema {
         METADATA,
         AUTHENTICATION,
         ACCOUNTS,
+        REQUESTING_APP,
+        RESOURCE_APP,
     ],
     required: &[],
     extra: Extra::Refuse(""),
@@ -273,14 +280,29 @@ fn get(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(fields::PARAMETERS)?;
     let fields = Fields::of(&call.query, None)?;
     let connection = existing(call)?;
-    show(call, connection.version, selected(fields.as_ref(), &connection.to_json(), &[]))
+    show(call, connection.version, selected(fields.as_ref(), &connection.to_json(), ALWAYS))
+}
+
+/// What one connection shows whatever its caller asks for.
+const ALWAYS: &[&str] = &["id", "is_domain_connection"];
+
+/// What a database has when its maker says nothing.
+const DATABASE_OPTIONS: &str = r#"{"mfa":{"active":true,"return_enroll_settings":true},"passwordPolicy":"good","strategy_version":2,"brute_force_protection":true}"#;
+
+/// The options of a new connection.
+fn options_of(body: &Object) -> String {
+    let given = body.get_object("options").unwrap_or_else(Object::empty);
+    if body.get_str("strategy").is_some_and(|strategy| strategy == "auth0") {
+        return Object::trusted(DATABASE_OPTIONS).merge_root(&given).as_json().to_owned();
+    }
+    given.as_json().to_owned()
 }
 
 /// The stored members of a new connection: what was sent, and what it has when its maker says nothing.
 fn completed(body: &Object) -> Object {
     let given = |key: &str| body.get(key).filter(|raw| *raw != "null");
     let mut out = Builder::new();
-    out.raw("options", given("options").unwrap_or("{}"));
+    out.raw("options", &options_of(body));
     let name = body.get_str("name").unwrap_or_default();
     let realms = array_of([name.as_ref()]);
     for (key, default) in [
@@ -294,6 +316,8 @@ fn completed(body: &Object) -> Object {
         ("metadata", None),
         ("authentication", None),
         ("connected_accounts", None),
+        ("cross_app_access_requesting_app", None),
+        ("cross_app_access_resource_app", None),
     ] {
         if let Some(raw) = given(key).or(default) {
             out.raw(key, raw);
@@ -323,11 +347,12 @@ async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
         let detail = "Too few properties defined (0), minimum 1";
         return Err(Problem::body(schema::message(detail, "", "")));
     }
-    // A connection always has options, so none means none of them.
-    let patch = match patch.get("options") {
-        Some("null") => patch.with("options", "{}"),
+    // A connection always has options and clients, so null means none of them.
+    let emptied = |patch: Object, key: &str, empty: &str| match patch.get(key) {
+        Some("null") => patch.with(key, empty),
         Some(_) | None => patch,
     };
+    let patch = emptied(emptied(patch, "options", "{}"), "enabled_clients", "[]");
     let kind = ResourceKind::Connection;
     let answer = call.write(Channel::V2, Command::UpdateResource { kind, id, patch }).await?;
     Ok(shown(StatusCode::OK, written(&answer)?))
@@ -336,7 +361,12 @@ async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
 async fn delete(call: Call) -> Result<HttpResponse, Problem> {
     let (kind, id) = (ResourceKind::Connection, call.params.get("id").to_owned());
     let answer = call.write(Channel::V2, Command::DeleteResource { kind, id }).await?;
-    Ok(no_content(answer.version))
+    if answer.change.is_none() {
+        return Ok(no_content(answer.version));
+    }
+    let mut body = Builder::new();
+    body.string("deleted_at", &call.now.to_string());
+    Ok(json(StatusCode::ACCEPTED, body.finish()))
 }
 
 #[cfg(test)]
@@ -353,6 +383,16 @@ mod tests {
         assert_eq!(
             completed(&body).as_json(),
             r#"{"options":{},"strategy":"samlp","name":"corp","is_domain_connection":false,"realms":["corp"],"enabled_clients":[]}"#
+        );
+    }
+
+    #[test]
+    fn a_new_database_has_options_whether_or_not_some_were_sent() {
+        let options = |sent: &str| completed(&object(sent)).get("options").unwrap().to_owned();
+        assert_eq!(options(r#"{"name":"d","strategy":"auth0"}"#), DATABASE_OPTIONS);
+        assert_eq!(
+            options(r#"{"name":"d","strategy":"auth0","options":{"passwordPolicy":"low"}}"#),
+            DATABASE_OPTIONS.replace("good", "low")
         );
     }
 

@@ -71,12 +71,13 @@ pub static DETAILS: &[Detail] = &[
 ];
 
 const OWN_PARAMETERS: &[&str] =
-    &["client_id", "audience", "subject_type", "allow_any_organization"];
+    &["client_id", "audience", "subject_type", "allow_any_organization", "default_for"];
 
 const SCOPE: Property = property("scope", Shape::Strings, "Scopes allowed for this client grant");
 const USAGE: Property =
     nullable("organization_usage", Shape::OneOf(&["deny", "allow", "require"]), "");
 const ANY_ORGANIZATION: Property = property("allow_any_organization", Shape::Boolean, "");
+const ALL_SCOPES: Property = property("allow_all_scopes", Shape::Boolean, "");
 const AUTHORIZATION_DETAILS: Property = property("authorization_details_types", Shape::Strings, "");
 
 /// `POST /client-grants`
@@ -91,7 +92,9 @@ static NEW: Schema = Schema {
         SCOPE,
         USAGE,
         ANY_ORGANIZATION,
+        ALL_SCOPES,
         AUTHORIZATION_DETAILS,
+        property("default_for", Shape::Text(1, 64), ""),
         property("subject_type", Shape::OneOf(&["client", "user"]), ""),
     ],
     required: &["client_id", "audience"],
@@ -104,6 +107,7 @@ static PATCH: Schema = Schema {
         nullable("scope", Shape::Strings, SCOPE.about),
         USAGE,
         ANY_ORGANIZATION,
+        ALL_SCOPES,
         AUTHORIZATION_DETAILS,
     ],
     required: &[],
@@ -149,6 +153,7 @@ fn list(call: &Call) -> Result<HttpResponse, Problem> {
             is(grant, "client_id", wanted("client_id"))
                 && is(grant, "audience", audience.as_deref())
                 && is(grant, "subject_type", wanted("subject_type"))
+                && is(grant, "default_for", wanted("default_for"))
                 && any.is_none_or(|any| {
                     grant.body.get_bool("allow_any_organization").unwrap_or(false) == any
                 })

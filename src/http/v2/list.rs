@@ -40,9 +40,14 @@ pub(super) struct Item {
 impl Part {
     /// Reads the parameters of a list.
     pub(super) fn of(call: &Call) -> Result<Self, Problem> {
-        let about = "Number of results per page. Defaults to 50";
+        Self::described(call, "Number of results per page. Defaults to 50")
+    }
+
+    /// As [`Self::of`], with the words this list's documentation has for a page's size.
+    pub(super) fn described(call: &Call, about: &str) -> Result<Self, Problem> {
         let page = Page::of(call, about)?;
-        let take = call.query.number("take", 1, 100, about)?;
+        let take =
+            call.query.number("take", 1, 100, "Number of results per page. Defaults to 50")?;
         let from = call.query.get("from").filter(|from| !from.is_empty());
         Ok(match (take, from) {
             (None, None) => Self::Pages(page),
@@ -50,15 +55,45 @@ impl Part {
         })
     }
 
-    /// The wanted part of `items`, which are in the order of their ids.
-    pub(super) fn answer(&self, name: &str, items: &[Item]) -> HttpResponse {
-        json(StatusCode::OK, self.body(name, items))
+    /// The same of a list that knows cursors only.
+    pub(super) fn after(self) -> Self {
+        match self {
+            Self::Pages(_) => Self::After(None, 50),
+            after @ Self::After(..) => after,
+        }
     }
 
-    fn body(&self, name: &str, items: &[Item]) -> String {
+    /// The wanted part of `items`, which are in the order of their ids.
+    pub(super) fn answer(&self, name: &str, items: &[Item]) -> HttpResponse {
+        self.answer_with(name, items, |item| item.id.clone(), |item| item.json.clone())
+    }
+
+    /// The wanted part of things in the order of their ids; the text of no other is made.
+    pub(super) fn answer_with<T>(
+        &self,
+        name: &str,
+        items: &[T],
+        id_of: impl Fn(&T) -> String,
+        text_of: impl Fn(&T) -> String,
+    ) -> HttpResponse {
+        json(StatusCode::OK, self.body(name, items, id_of, text_of))
+    }
+
+    fn body<T>(
+        &self,
+        name: &str,
+        items: &[T],
+        id_of: impl Fn(&T) -> String,
+        text_of: impl Fn(&T) -> String,
+    ) -> String {
+        let array = |items: &[&T]| {
+            let texts: Vec<String> = items.iter().map(|item| text_of(item)).collect();
+            format!("[{}]", texts.join(","))
+        };
         match self {
             Self::Pages(page) => {
-                let shown = array(items.iter().skip(page.start).take(page.limit));
+                let shown: Vec<&T> = items.iter().skip(page.start).take(page.limit).collect();
+                let shown = array(&shown);
                 if !page.with_totals {
                     return shown;
                 }
@@ -68,25 +103,17 @@ impl Part {
                 )
             }
             Self::After(after, take) => {
-                let rest: Vec<&Item> = items
-                    .iter()
-                    .filter(|item| after.as_ref().is_none_or(|after| item.id > *after))
-                    .collect();
-                let next = match rest.get(take.saturating_sub(1)) {
-                    Some(last) if rest.len() > *take => {
-                        format!(",\"next\":\"{}\"", URL_SAFE_NO_PAD.encode(&last.id))
-                    }
-                    Some(_) | None => String::new(),
-                };
-                format!("{{\"{name}\":{}{next}}}", array(rest.into_iter().take(*take)))
+                let is_after = |item: &&T| after.as_ref().is_none_or(|after| id_of(item) > *after);
+                let mut shown: Vec<&T> = items.iter().filter(is_after).take(take + 1).collect();
+                let has_more = shown.len() > *take;
+                shown.truncate(*take);
+                let next = shown.last().filter(|_| has_more).map_or(String::new(), |last| {
+                    format!(",\"next\":\"{}\"", URL_SAFE_NO_PAD.encode(id_of(last)))
+                });
+                format!("{{\"{name}\":{}{next}}}", array(&shown))
             }
         }
     }
-}
-
-fn array<'a>(items: impl Iterator<Item = &'a Item>) -> String {
-    let texts: Vec<&str> = items.map(|item| item.json.as_str()).collect();
-    format!("[{}]", texts.join(","))
 }
 
 fn read_cursor(cursor: &str) -> Result<String, Problem> {
@@ -106,7 +133,8 @@ mod tests {
 
     #[track_caller]
     fn check(part: &Part, expected: &str) {
-        assert_eq!(part.body("things", &items()), expected);
+        let body = part.body("things", &items(), |item| item.id.clone(), |item| item.json.clone());
+        assert_eq!(body, expected);
     }
 
     #[test]

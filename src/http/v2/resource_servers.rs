@@ -20,7 +20,7 @@ use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::{Problem, no_resource};
 use crate::http::random;
 use crate::http::route::Route;
-use crate::http::schema::{self, Extra, Schema, Shape, nullable, property};
+use crate::http::schema::{self, Extra, Format, Schema, Shape, nullable, property};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use std::sync::Arc;
@@ -84,12 +84,14 @@ macro_rules! changeable {
     ($($own:expr),*) => {
         &[
             $($own,)*
-            property("name", Shape::Text(1, 200), "Friendly name for this resource server. Can not contain `<` or `>` characters"),
+            property("name", Shape::Formatted(1, 200, Format::Plain), "Friendly name for this resource server. Can not contain `<` or `>` characters"),
             property("scopes", Shape::Objects, "List of permissions (scopes) that this API uses"),
             property("signing_alg", Shape::OneOf(&["HS256", "RS256", "RS512", "PS256"]), ""),
             property("signing_secret", Shape::Text(16, 255), ""),
             property("allow_offline_access", Shape::Boolean, ""),
             property("allow_online_access", Shape::Boolean, ""),
+            property("allow_online_access_with_ephemeral_sessions", Shape::Boolean, ""),
+            property("token_lifetime_for_anonymous_access_tokens", Shape::Integer(0, 2_592_000), ""),
             property("token_lifetime", Shape::Integer(0, 2_592_000), ""),
             property("token_lifetime_for_web", Shape::Integer(0, 2_592_000), ""),
             property("skip_consent_for_verifiable_first_party_clients", Shape::Boolean, ""),
@@ -99,6 +101,7 @@ macro_rules! changeable {
             nullable("consent_policy", Shape::Text(1, 64), ""),
             nullable("authorization_details", Shape::Objects, ""),
             nullable("proof_of_possession", Shape::Object, ""),
+            nullable("authorization_policy", Shape::Object, ""),
             nullable("subject_type_authorization", Shape::Object, "")
         ]
     };
@@ -237,10 +240,13 @@ fn check_scopes(body: &Object) -> Result<(), Problem> {
 fn completed(body: &Object) -> Object {
     let mut out = Builder::new();
     let identifier = body.get("identifier").unwrap_or("\"\"");
-    out.raw("name", body.get("name").unwrap_or(identifier)).raw("identifier", identifier);
+    if let Some(name) = body.get("name") {
+        out.raw("name", name);
+    }
+    out.raw("identifier", identifier);
     let defaults = [
         ("allow_offline_access", "false"),
-        ("skip_consent_for_verifiable_first_party_clients", "true"),
+        ("skip_consent_for_verifiable_first_party_clients", "false"),
         ("token_lifetime", "86400"),
         ("token_lifetime_for_web", "7200"),
         ("signing_alg", "\"RS256\""),
@@ -325,7 +331,7 @@ mod tests {
             Object::parse(r#"{"identifier":"https://a","scopes":[{"value":"x"}]}"#, 8).unwrap();
         assert_eq!(
             completed(&body).as_json(),
-            r#"{"name":"https://a","identifier":"https://a","allow_offline_access":false,"skip_consent_for_verifiable_first_party_clients":true,"token_lifetime":86400,"token_lifetime_for_web":7200,"signing_alg":"RS256","is_system":false,"scopes":[{"value":"x"}]}"#
+            r#"{"identifier":"https://a","allow_offline_access":false,"skip_consent_for_verifiable_first_party_clients":false,"token_lifetime":86400,"token_lifetime_for_web":7200,"signing_alg":"RS256","is_system":false,"scopes":[{"value":"x"}]}"#
         );
     }
 

@@ -1,7 +1,7 @@
 //! The pages behind the links of tickets: small, without scripts, leaking nothing.
 
 use super::tickets::{Purpose, id_of};
-use super::wire::check_password;
+use super::wire::{check_password, check_strength};
 use crate::domain::change::Channel;
 use crate::domain::command::{Command, Field, UserPatch};
 use crate::domain::json::Object;
@@ -98,6 +98,9 @@ async fn set_password(mut call: Call) -> Result<HttpResponse, Problem> {
         (password, _) if check_password(password).is_err() => {
             Some("A password has at most 72 bytes.")
         }
+        (password, _) if !is_strong(&call, &ticket, password) => {
+            Some("The password is too weak: take a longer one, of more kinds of characters.")
+        }
         _ => None,
     };
     if let Some(fault) = fault {
@@ -117,6 +120,14 @@ async fn set_password(mut call: Call) -> Result<HttpResponse, Problem> {
         call.write_as_server(Channel::Authentication, command).await?;
     }
     Ok(ended(&call, &ticket, "You can now login to the application with the new password."))
+}
+
+/// Whether a password is as strong as the connection of the ticket's user asks.
+fn is_strong(call: &Call, ticket: &Resource, plain: &str) -> bool {
+    let id = ticket.body.get_str("user_id").unwrap_or_default();
+    let user = call.tenant.published().user(&id).map(|document| document.user());
+    user.and_then(|user| user.identities.first().map(|main| main.connection.clone()))
+        .is_none_or(|connection| check_strength(call, &connection, plain).is_ok())
 }
 
 /// The ticket of a link, while it is worth something.

@@ -7,6 +7,7 @@ use crate::domain::command::{Command, Field};
 use crate::domain::decide::LoginKey;
 use crate::domain::document::Document;
 use crate::domain::permit::permit_read;
+use crate::domain::user::UserId;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
 use crate::http::{random, schema};
@@ -38,6 +39,7 @@ pub(super) async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
     let account = random::account_id(call.now);
     let mut body = wire::new_user(&body, call.tenant.rules().compat, account)?;
     if let Some(plain) = body.password.take() {
+        wire::check_strength(&call, &body.user.connection, &plain)?;
         body.user.password = call.services.hash_password(plain).await;
     }
     let answer = call.write(Channel::V2, Command::CreateUser(Box::new(body.user))).await?;
@@ -52,6 +54,9 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = wire::user_patch(&body)?;
     let mut patch = body.patch;
     if let Some(plain) = body.password {
+        if let Some(connection) = patch.connection.clone().or_else(|| main_connection(&call, &id)) {
+            wire::check_strength(&call, &connection, &plain)?;
+        }
         let hash = call.services.hash_password(plain).await.ok_or_else(Problem::internal)?;
         patch.password = Field::Set(hash);
     }
@@ -60,6 +65,12 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     let change =
         answer.change.as_ref().and_then(|change| change.user()).ok_or_else(Problem::internal)?;
     Ok(show(StatusCode::OK, change, None))
+}
+
+/// The connection of a user's main identity.
+fn main_connection(call: &Call, id: &UserId) -> Option<String> {
+    let user = call.tenant.published().user(id.as_str())?.user();
+    user.identities.first().map(|identity| identity.connection.clone())
 }
 
 pub(super) async fn delete(call: Call) -> Result<HttpResponse, Problem> {

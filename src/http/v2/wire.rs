@@ -3,7 +3,9 @@
 use crate::domain::command::{ClientPatch, Field, NewUser, PICTURE_HOST, UserPatch};
 use crate::domain::json::{self, Builder, Object};
 use crate::domain::policy::Compat;
+use crate::domain::resource::Family;
 use crate::domain::user::Profile;
+use crate::http::call::Call;
 use crate::http::problem::Problem;
 use crate::http::schema::{self, Extra, Format, Property, Schema, Shape, nullable, property};
 
@@ -210,11 +212,26 @@ pub(in crate::http) fn new_user(
     })
 }
 
-/// A password Auth0's databases take: at most 72 bytes; "too weak" is the one rule checked (CONTRACT.md §2.2).
+/// A password Auth0's databases take: at most 72 bytes (CONTRACT.md §2.2).
 pub(in crate::http) fn check_password(password: &str) -> Result<(), Problem> {
     if password.len() > crate::domain::password::MAX_PASSWORD_BYTES {
         let detail = format!("String is too long ({} bytes), maximum 72", password.len());
         return Err(Problem::body(schema::message(&detail, "password", "")));
+    }
+    Ok(())
+}
+
+/// Checks that a new password is as strong as its connection asks (CONTRACT.md §2.2).
+pub(in crate::http) fn check_strength(
+    call: &Call,
+    connection: &str,
+    plain: &str,
+) -> Result<(), Problem> {
+    // Where there is no such connection, the command is refused for that.
+    let Some(connection) = call.tenant.published().connection(connection) else { return Ok(()) };
+    let strength = connection.strength.in_tenant(call.tenant.rules().compat, &connection.name);
+    if connection.family() == Family::Database && !strength.takes(plain) {
+        return Err(Problem::new(400, "", "PasswordStrengthError: Password is too weak"));
     }
     Ok(())
 }
@@ -377,7 +394,16 @@ const CLIENT_PROPERTIES: &[Property] = &[
     nullable("async_approval_notification_channels", Shape::Strings, ""),
     nullable("my_organization_configuration", Shape::Object, ""),
     nullable("identity_assertion_authorization_grant", Shape::Object, ""),
+    nullable("token_vault_privileged_access", Shape::Object, ""),
+    nullable("anonymous_sessions", Shape::Object, ""),
+    nullable("b2b_integration_configuration", Shape::Object, ""),
+    nullable("third_party_security_mode", Shape::Text(1, 64), ""),
+    nullable("redirection_policy", Shape::Text(1, 64), ""),
+    property(FIXED, Shape::Text(1, 600), ""),
 ];
+
+/// The one of them that only a new client may say.
+const FIXED: &str = "resource_server_identifier";
 
 /// Members only a new client may name itself.
 const NEW_CLIENT_ONLY: &[Property] =
@@ -450,6 +476,10 @@ pub(super) fn new_client(body: &Object, compat: Compat) -> Result<ClientBody, Pr
 
 /// Reads the body of `PATCH /clients/{id}`.
 pub(super) fn client_patch(body: &Object, compat: Compat) -> Result<ClientPatch, Problem> {
+    if body.contains(FIXED) {
+        let detail = format!("Additional properties not allowed: {FIXED}");
+        return Err(Problem::body(schema::message(&detail, "", "")));
+    }
     let body = client_body(body, compat, &[])?;
     Ok(ClientPatch {
         settings: Some(body.settings).filter(|settings| !settings.is_empty()),

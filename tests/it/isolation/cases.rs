@@ -160,6 +160,12 @@ pub(super) const CASES: &[Case] = &[
         "",
         "read:client_credentials",
     ),
+    case(
+        "GET /api/v2/clients/{id}/connections",
+        "/api/v2/clients/{client}/connections",
+        "",
+        "read:connections",
+    ),
     case("GET /api/v2/applications", "/api/v2/applications", "", "read:client_summary"),
     case("POST /api/v2/applications", "/api/v2/applications", r#"{"name":"x"}"#, "create:clients"),
     case("GET /api/v2/applications/{id}", "/api/v2/applications/{client}", "", "read:clients"),

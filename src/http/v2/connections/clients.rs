@@ -17,10 +17,7 @@ pub(super) const PARAMETERS: &[&str] = &["take", "from"];
 
 pub(super) fn list(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(PARAMETERS)?;
-    let part = match Part::of(call)? {
-        Part::Pages(_) => Part::After(None, 50),
-        after @ Part::After(..) => after,
-    };
+    let part = Part::of(call)?.after();
     let mut ids = existing(call)?.body.get_strings("enabled_clients").unwrap_or_default();
     ids.sort();
     ids.dedup();
