@@ -24,4 +24,5 @@ mod overload;
 mod recovery;
 mod secrets;
 mod ui;
+mod unread;
 mod wire;
