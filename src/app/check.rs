@@ -3,12 +3,13 @@
 use super::keys::KeyStore;
 use super::{AppError, open};
 use crate::domain::time::Version;
-use crate::journal::{self, OsDisk};
-use crate::store::data_dir::{DataDir, write_private};
+use crate::http::random;
+use crate::journal::{self, Lsn, OsDisk, Reader};
+use crate::store::data_dir::{self, DataDir, write_private};
 use crate::store::format::TenantUid;
 use crate::store::manifest::{Entry, Manifest};
 use crate::store::{StoreError, snapshot};
-use crate::tenant::repaired_file;
+use crate::tenant::{self, RestoreError, repaired_file};
 use std::path::{Path, PathBuf};
 
 /// What was found.
@@ -24,16 +25,15 @@ pub struct Findings {
     pub beyond_repair: Vec<String>,
 }
 
-/// Verifies every byte that matters; changes nothing.
+/// Verifies every byte that matters, and that everything can be restored from it: in memory, as a
+/// start does, so it takes as much of that. Changes nothing.
 ///
 /// # Errors
 /// When the folder is in use or cannot be read at all.
 pub fn check(data_dir: &Path) -> Result<Findings, AppError> {
     let dir = take(data_dir)?;
     let mut findings = Findings::default();
-    check_journal(&dir, &mut findings)?;
-    check_snapshots(&dir, &mut findings);
-    check_keys(&dir, &mut findings);
+    look_at_all(&dir, &mut findings)?;
     findings.problems.extend(findings.beyond_repair.iter().cloned());
     Ok(findings)
 }
@@ -45,14 +45,12 @@ pub fn check(data_dir: &Path) -> Result<Findings, AppError> {
 pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     let dir = take(data_dir)?;
     let mut findings = Findings::default();
-    check_journal(&dir, &mut findings)?;
-    check_snapshots(&dir, &mut findings);
-    check_keys(&dir, &mut findings);
+    look_at_all(&dir, &mut findings)?;
     if findings.problems.is_empty() {
         return Ok(findings);
     }
-    let disk = disk(&dir)?;
-    let repaired = journal::repair(&disk)?;
+    let above = highest_place(&dir)?;
+    let repaired = journal::repair(&disk(&dir)?, Lsn::new(above), random::number())?;
     for (file, copy) in &repaired.copies {
         findings.repairs.push(format!("journal/{file} was rewritten; as it was: journal/{copy}"));
     }
@@ -61,13 +59,75 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     }
     let manifest = sound_manifest(&dir, &mut findings)?;
     manifest.store(&dir).map_err(AppError::DataDir)?;
-    let upto = repaired.after.last.get().max(manifest.newest_lsn());
+    let upto = repaired.after.last.get().max(above);
     write_private(&repaired_file(&dir), format!("{upto}\n").as_bytes())
         .map_err(AppError::DataDir)?;
     findings
         .repairs
         .push(format!("from now on it is known that changes up to {upto} may be missing"));
     Ok(findings)
+}
+
+fn look_at_all(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
+    check_journal(dir, findings)?;
+    let is_journal_good = findings.problems.is_empty();
+    check_snapshots(dir, findings);
+    check_keys(dir, findings);
+    if is_journal_good {
+        check_restoring(dir, findings)?;
+    }
+    Ok(())
+}
+
+/// Restores everything and lets go of it: only so does a change show that is missing between two
+/// good ones.
+fn check_restoring(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
+    let reader = Reader::open(disk(dir)?)?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let error = match tenant::restore(dir, &reader, threads) {
+        Ok(restored) => {
+            let report = restored.report;
+            findings.facts.push(format!(
+                "restored: {} tenants, {} users, {} changes of the journal",
+                report.tenants, report.users, report.replayed
+            ));
+            findings.facts.extend(report.warnings);
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    match &error {
+        RestoreError::Hole { lsn, .. } | RestoreError::Record { lsn, .. } => {
+            let place = match reader.place_of(*lsn)? {
+                Some((file, offset)) => format!("journal/{file} at byte {offset}"),
+                None => format!("journal at {lsn}"),
+            };
+            findings.problems.push(format!("{place}: {error}"));
+        }
+        RestoreError::Short { .. } | RestoreError::Late { .. } => {
+            findings.problems.push(format!("journal: {error}"));
+        }
+        // What is wrong with single files has been found by looking at them.
+        RestoreError::Store(_) | RestoreError::Journal(_) if !findings.problems.is_empty() => {}
+        RestoreError::Store(_) | RestoreError::Journal(_) => {
+            findings.problems.push(error.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// The highest place of the journal that any snapshot, damaged or not, or an earlier repair knows
+/// of. The journal must go on above it, or it would let go of what no snapshot holds.
+fn highest_place(dir: &DataDir) -> Result<u64, AppError> {
+    let listed = Manifest::load(dir).ok().flatten().unwrap_or_default().newest_lsn();
+    let files = data_dir::list(&dir.snapshots()).map_err(AppError::DataDir)?;
+    let held = files
+        .iter()
+        .filter(|name| name.ends_with(snapshot::ENDING))
+        .filter_map(|name| snapshot::verify(&dir.snapshots().join(name)).ok())
+        .map(|found| found.header.lsn);
+    let repaired = tenant::accepted(dir).get();
+    Ok(held.chain([listed, repaired]).max().unwrap_or(0))
 }
 
 fn take(data_dir: &Path) -> Result<DataDir, AppError> {

@@ -1,6 +1,7 @@
 //! One request: which tenant it is for, who asks, what it carries.
 
 use super::dashboard::{self, Bounds};
+use super::incoming::Incoming;
 use super::names::Names;
 use super::problem::Problem;
 use super::query::Query;
@@ -22,9 +23,8 @@ use crate::domain::user::UserId;
 use crate::tenant::{Answer, TenantHandle};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, web};
-use futures_util::StreamExt;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct Call {
     /// The request's id.
     pub request_id: String,
     request: HttpRequest,
-    payload: Payload,
+    incoming: Incoming,
     rehearsal: Option<Rehearsal>,
 }
 
@@ -68,7 +68,7 @@ pub struct Raw {
     /// The head.
     pub request: HttpRequest,
     /// The body, not read yet.
-    pub payload: Payload,
+    pub incoming: Incoming,
     /// The request's id.
     pub request_id: String,
 }
@@ -102,7 +102,7 @@ impl Call {
             now: services.now(),
             request_id: raw.request_id,
             request: raw.request,
-            payload: raw.payload,
+            incoming: raw.incoming,
             rehearsal: None,
             services,
         })
@@ -351,29 +351,8 @@ impl Call {
     /// # Errors
     /// 413, 408, or 400 when the connection broke.
     pub async fn body_up_to(&mut self, limit: u64) -> Result<Bytes, Problem> {
-        let announced =
-            self.header(header::CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
-        if announced.is_some_and(|bytes| bytes > limit) {
-            return Err(Problem::too_large(limit));
-        }
         let timeout = self.services.settings().server.body_timeout;
-        let read = async {
-            let mut body = BytesMut::new();
-            while let Some(piece) = self.payload.next().await {
-                let piece =
-                    piece.map_err(|_| Problem::body("The request payload could not be read."))?;
-                let total = body.len() + piece.len();
-                if u64::try_from(total).unwrap_or(u64::MAX) > limit {
-                    return Err(Problem::too_large(limit));
-                }
-                body.extend_from_slice(&piece);
-            }
-            Ok(body.freeze())
-        };
-        match tokio::time::timeout(timeout, read).await {
-            Ok(read) => read,
-            Err(_) => Err(Problem::new(408, "", "The request payload did not arrive in time.")),
-        }
+        self.incoming.read(&self.request, limit, timeout).await
     }
 
     /// Reads the body as a JSON object.

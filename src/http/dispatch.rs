@@ -2,6 +2,7 @@
 
 use super::answer;
 use super::call::{Call, Raw, host_of};
+use super::incoming::Incoming;
 use super::problem::Problem;
 use super::query::DRY_RUN;
 use super::random;
@@ -58,9 +59,11 @@ pub async fn dispatch(
     let started = Instant::now();
     let request_id = random::request_id();
     let head = request.clone();
-    let raw = Raw { request, payload, request_id: request_id.clone() };
+    let incoming = Incoming::new(payload);
+    let raw = Raw { request, incoming: incoming.clone(), request_id: request_id.clone() };
     let mut quota = None;
-    let mut response = answer(raw, services.clone(), &mut quota).await;
+    let response = answer(raw, services.clone(), &mut quota).await;
+    let mut response = incoming.settle(&head, response).await;
     let headers = response.headers_mut();
     if dialect_of(head.path()) == Dialect::V2 {
         quota.unwrap_or_else(|| unmetered(&head, &services)).put(headers);

@@ -9,6 +9,7 @@ pub mod call;
 pub mod dashboard;
 pub mod dispatch;
 pub mod health;
+pub mod incoming;
 pub mod kv;
 pub mod names;
 pub mod oauth;

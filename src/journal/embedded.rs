@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::active::{self, Active, Limits, Trouble};
+use super::active::{Active, Limits, Trouble};
 use super::disk::Disk;
 use super::error::JournalError;
 use super::gather::Gather;
 use super::highwater::{self, HighWater};
 use super::manifest::{self, Manifest};
 use super::queue::{Catalog, Gate, Queue};
+use super::raise;
 use super::recover::{self, Recovered, TornTail};
 use super::replay;
 use super::segment::{self, Header};
@@ -157,29 +158,19 @@ impl Embedded {
     }
 }
 
-/// Begins a journal in an empty folder. The manifest comes last: without it there is no journal.
+/// Begins a journal in an empty folder.
 fn begin(disk: &dyn Disk, options: &Options) -> Result<Start, JournalError> {
-    let journal = active::mix(options.seed);
     let base = Lsn::new(1);
-    let name = segment::file_name(base);
-    let high_water = HighWater::create(disk, journal, Lsn::ZERO)
-        .map_err(|error| JournalError::io("create", highwater::FILE, error))?;
-    let header = Header { journal, base, salt: active::salt(options.seed, base), previous: 0 };
-    let (fresh, link) = active::create(disk, &header, options.preallocate_bytes)
-        .map_err(|trouble| JournalError::io("create", &name, trouble.into_error()))?;
-    let manifest = Manifest { journal, closed: Vec::new(), active: base, salt: header.salt };
-    manifest
-        .write(disk)
-        .map_err(|trouble| JournalError::io("create", manifest::FILE, trouble.into_error()))?;
+    let begun = raise::begin(disk, base, options.seed, options.preallocate_bytes)?;
     Ok(Start {
-        manifest,
-        high_water,
+        manifest: begun.manifest,
+        high_water: begun.high_water,
         marked: Lsn::ZERO,
-        header,
-        file: fresh.file,
+        header: begun.header,
+        file: begun.fresh.file,
         end: segment::first_frame_offset(),
-        size_bytes: fresh.size_bytes,
-        link,
+        size_bytes: begun.fresh.size_bytes,
+        link: begun.link,
         last: Lsn::ZERO,
         opened: Opened {
             is_new: true,

@@ -26,6 +26,8 @@ mod memory;
 mod options;
 mod progress;
 mod queue;
+mod raise;
+mod reader;
 mod recover;
 mod repair;
 mod replay;
@@ -51,6 +53,7 @@ pub use lsn::Lsn;
 pub use memory::InMemory;
 pub use options::{Durability, Options};
 pub use progress::{Failure, Health, Progress};
+pub use reader::Reader;
 pub use recover::TornTail;
 pub use repair::{RepairReport, repair};
 

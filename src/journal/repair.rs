@@ -12,7 +12,7 @@ use super::manifest::{self, Closed, Manifest};
 use super::recover::{self, read};
 use super::salvage::{Salvaged, salvage};
 use super::segment::{self, HEADER_BYTES, Header};
-use super::{Lsn, replay};
+use super::{Lsn, raise, replay};
 
 /// What a repair has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,16 +31,13 @@ pub struct RepairReport {
 ///
 /// Every record that can be read is kept, also behind the damage; the numbers of the others stay
 /// as holes. Files are copied (`….broken`) before they are changed, and nothing is changed before
-/// all copies are durable.
+/// all copies are durable. The journal goes on above `above`, the highest place that anybody else
+/// knows of; `seed` is for the salts of new files, as in [`Options`](super::Options).
 ///
 /// # Errors
 /// When a file was written by a newer release, or the operating system refuses.
-pub fn repair(disk: &dyn Disk) -> Result<RepairReport, JournalError> {
+pub fn repair(disk: &dyn Disk, above: Lsn, seed: u64) -> Result<RepairReport, JournalError> {
     let before = check(disk)?;
-    if before.problems.is_empty() {
-        let after = before.clone();
-        return Ok(RepairReport { before, after, copies: Vec::new(), lost: Vec::new() });
-    }
     for problem in &before.problems {
         if let Some((format, min_reader)) = problem.newer {
             let (file, supported) = (problem.file.clone(), segment::FORMAT);
@@ -48,9 +45,19 @@ pub fn repair(disk: &dyn Disk) -> Result<RepairReport, JournalError> {
         }
     }
     let names = disk.list().map_err(|error| JournalError::io("list", ".", error))?;
-    let plan = Plan::make(disk, &names)?;
-    let copies = plan.copy(disk, &names)?;
-    let lost = plan.carry_out(disk)?;
+    let (mut copies, mut lost) = (Vec::new(), Vec::new());
+    if !before.problems.is_empty() {
+        if let Some(plan) = Plan::make(disk, &names)? {
+            copies = plan.copy(disk, &names)?;
+            lost = plan.carry_out(disk)?;
+        } else {
+            let mark = check::load_mark(disk).map_or(Lsn::ZERO, |found| found.mark);
+            copies = raise::begin_again(disk, &names, above.max(mark), seed)?;
+        }
+    }
+    let (more, hole) = raise::raise(disk, above, seed)?;
+    copies.extend(more);
+    lost.extend(hole);
     Ok(RepairReport { before, after: check(disk)?, copies, lost })
 }
 
@@ -66,15 +73,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn make(disk: &dyn Disk, names: &[String]) -> Result<Self, JournalError> {
+    /// `None` if nothing is left from which to repair anything.
+    fn make(disk: &dyn Disk, names: &[String]) -> Result<Option<Self>, JournalError> {
         let listed = check::load_manifest(disk).ok();
         // A manifest that does not know of segments with records is older than they are.
         let listed = listed.filter(|manifest| recover::leftovers(disk, names, manifest).is_ok());
         let is_manifest_new = listed.is_none();
         let guessed = if is_manifest_new { check::guess(disk, names)? } else { None };
-        let manifest = listed.or(guessed).ok_or_else(|| {
-            JournalError::damaged(manifest::FILE, 0, "nothing is left from which to repair it")
-        })?;
+        let Some(manifest) = listed.or(guessed) else { return Ok(None) };
         let found = check::load_mark(disk).ok();
         let found = found.filter(|found| found.journal == manifest.journal);
         let mut plan = Self {
@@ -88,7 +94,7 @@ impl Plan {
         let last = plan.salvage_all(disk, mark)?;
         plan.mark = found.is_none().then_some(last);
         plan.foreign = names.iter().filter(|name| plan.is_foreign(name)).cloned().collect();
-        Ok(plan)
+        Ok(Some(plan))
     }
 
     /// Finds the segments that are damaged and what is left of them; returns the last LSN.
@@ -210,14 +216,14 @@ fn salvage_file(
 }
 
 /// A name for a copy of `name` that no file has yet.
-fn free_name(name: &str, names: &[String]) -> String {
+pub(super) fn free_name(name: &str, names: &[String]) -> String {
     let first = format!("{name}.broken");
     let others = (2_u32..).map(|number| format!("{name}.broken{number}"));
     let is_free = |copy: &String| !names.contains(copy);
     std::iter::once(first).chain(others).find(is_free).expect("some number is free")
 }
 
-fn write(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), JournalError> {
+pub(super) fn write(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), JournalError> {
     let written = disk.create(name).and_then(|file| {
         file.write_at(bytes, 0)?;
         file.sync_data()
@@ -225,6 +231,6 @@ fn write(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), JournalError> 
     written.map_err(|error| JournalError::io("write", name, error))
 }
 
-fn sync_dir(disk: &dyn Disk) -> Result<(), JournalError> {
+pub(super) fn sync_dir(disk: &dyn Disk) -> Result<(), JournalError> {
     disk.sync_dir().map_err(|error| JournalError::io("sync", ".", error))
 }

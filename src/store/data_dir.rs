@@ -180,7 +180,10 @@ pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The names of the files in a folder, sorted.
-pub(super) fn list(path: &Path) -> Result<Vec<String>, StoreError> {
+///
+/// # Errors
+/// What the system refused.
+pub fn list(path: &Path) -> Result<Vec<String>, StoreError> {
     let read = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(path)? {

@@ -25,7 +25,7 @@ pub use directory::{
 };
 pub use handle::{Answer, TenantError, TenantHandle};
 pub use published::Published;
-pub use restore::{RestoreError, RestoreReport, Restored, repaired_file, restore};
+pub use restore::{RestoreError, RestoreReport, Restored, accepted, repaired_file, restore};
 pub use snapshots::{
     SnapshotError, SnapshotParts, SnapshotReport, SnapshotSettings, SnapshotState, Snapshots,
     TakeSnapshots,

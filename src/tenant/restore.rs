@@ -102,7 +102,7 @@ pub fn repaired_file(dir: &DataDir) -> std::path::PathBuf {
 }
 
 /// The place up to which an operator, by a repair, has accepted that changes are missing.
-fn accepted(dir: &DataDir) -> Lsn {
+pub fn accepted(dir: &DataDir) -> Lsn {
     let text = std::fs::read_to_string(repaired_file(dir)).unwrap_or_default();
     Lsn::new(text.trim().parse().unwrap_or(0))
 }
@@ -155,7 +155,7 @@ pub fn restore(
             continue;
         }
         let snapshot = covered.get(uid).copied().unwrap_or(0);
-        if stats.oldest.previous().get() > snapshot && stats.oldest > accepted {
+        if stats.oldest.previous().get() > snapshot && stats.oldest.previous() > accepted {
             return Err(RestoreError::Late { uid: *uid, snapshot, oldest: stats.oldest });
         }
     }

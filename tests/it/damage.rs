@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
+mod after_repair;
+
 const KIB: usize = 1 << 10;
 
 /// Every file of a folder, by its place.

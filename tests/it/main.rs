@@ -26,4 +26,5 @@ mod recovery;
 mod search;
 mod secrets;
 mod ui;
+mod unread;
 mod wire;

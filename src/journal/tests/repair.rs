@@ -4,7 +4,12 @@ use proptest::prelude::*;
 
 use super::damage::{bits_of, closed_cleanly, crashed, end_of};
 use super::*;
-use crate::journal::{Disk, RepairReport, Report, check, repair};
+use crate::journal::{Disk, Reader, RepairReport, Report, check};
+
+/// A repair where nobody else knows of any place.
+fn repair(disk: &SimDisk) -> Result<RepairReport, JournalError> {
+    crate::journal::repair(disk, Lsn::ZERO, 44)
+}
 
 /// Everything there is, by name.
 fn everything(disk: &SimDisk) -> Vec<(String, Vec<u8>)> {
@@ -91,6 +96,63 @@ fn a_missing_file_costs_its_own_records_and_no_others() {
         Disk::remove(&disk, &name).unwrap();
         let repaired = check_and_repair(&disk, count);
         assert_eq!(lost(&repaired), held.map_or(0, |segment| segment.records), "{name}");
+    }
+}
+
+#[test]
+fn numbers_that_others_know_of_are_never_used_again() {
+    let gone = |names: &[String], is_gone: fn(&str) -> bool| -> Vec<String> {
+        names.iter().filter(|name| is_gone(name)).cloned().collect()
+    };
+    // Nothing, the newest segment, all segments, all but the mark, everything.
+    let losses: [fn(&str) -> bool; 5] = [
+        |_| false,
+        |name| name.ends_with("15.seg"),
+        is_segment,
+        |name| name != "HIGHWATER",
+        |_| true,
+    ];
+    for is_gone in losses {
+        for above in [0, 1, 20, 21, 100] {
+            let (disk, count) = closed_cleanly();
+            for name in gone(&names(&disk), is_gone) {
+                Disk::remove(&disk, &name).unwrap();
+            }
+            let is_all_gone = names(&disk).is_empty();
+            let repaired = crate::journal::repair(&disk, Lsn::new(above), 44).unwrap();
+            assert_eq!(repaired.after.problems, [], "{above}");
+            let before = recover(&disk).unwrap();
+            let journal = open(&disk);
+            let next = append_durably(&journal, b"goes on");
+            assert!(next.get() > above, "{next} after {above}");
+            assert!(is_all_gone || next.get() > count, "{next}: the mark knew of {count}");
+            drop(journal);
+            let mut wanted = before;
+            wanted.push((next.get(), b"goes on".to_vec()));
+            assert_eq!(recover(&disk).unwrap(), wanted);
+            assert_eq!(check(&disk).unwrap().problems, []);
+        }
+    }
+}
+
+#[test]
+fn a_reader_sees_what_an_opening_sees_and_changes_nothing() {
+    for (disk, count) in [closed_cleanly(), crashed(), (SimDisk::new(), 0)] {
+        let before = everything(&disk);
+        let reader = Reader::open(disk.clone()).unwrap();
+        assert_eq!(all(&reader), payloads(count));
+        assert_eq!(try_all(&reader, Lsn::new(count)).unwrap(), []);
+        assert_eq!(reader.stats().last, Lsn::new(count));
+        for (lsn, payload) in payloads(count) {
+            let (file, offset) = reader.place_of(Lsn::new(lsn)).unwrap().unwrap();
+            let bytes = disk.contents(&file).unwrap();
+            let rest = &bytes[usize::try_from(offset).unwrap()..];
+            let found = rest.windows(payload.len().max(1)).position(|window| window == payload);
+            assert!(payload.is_empty() || found.is_some_and(|at| at < 60), "{lsn} at {offset}");
+        }
+        assert_eq!(reader.place_of(Lsn::new(count + 1)).unwrap(), None);
+        assert_eq!(append(&reader, b"x"), Err(AppendError::Closed));
+        assert_eq!(everything(&disk), before);
     }
 }
 

@@ -47,7 +47,11 @@ impl House {
     /// Opens what is on a disk with these options of the journal.
     pub(crate) async fn open_with(disk: &SimDisk, options: Options) -> Self {
         let (journal, restored) = reopen(disk, &options);
-        let journal: Arc<dyn Journal> = Arc::new(journal);
+        Self::over(Arc::new(journal), restored).await
+    }
+
+    /// Opens with this state over this journal.
+    pub(crate) async fn over(journal: Arc<dyn Journal>, restored: Restored) -> Self {
         let limits = Limits { mailbox: 8192, reply_timeout: Duration::from_mins(1) };
         let arbiters = vec![actix_rt::Arbiter::current()];
         let rules = Box::new(|_: &_| Rules::default());

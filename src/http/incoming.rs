@@ -1,0 +1,143 @@
+//! The body of a request as it comes in, and what becomes of it when nobody reads it.
+//!
+//! An answer can be ready before the body has come: nobody may ask that, the body is too large, it
+//! takes too long. What is small is then read and thrown away, so that the connection can carry
+//! the next request. What is not ends the connection: actix discards for as long as it lets a
+//! client disconnect (2 s), then closes.
+
+use super::problem::Problem;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt;
+use std::cell::RefCell;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What is read of a body nobody wanted, at most, to keep the connection.
+const THROWN_AWAY_BYTES: usize = 64 << 10;
+
+/// How long that may take, before the answer is sent.
+const THROWING_AWAY: Duration = Duration::from_secs(1);
+
+/// The body of a request; clones share it.
+#[derive(Clone)]
+pub struct Incoming(Rc<RefCell<Option<Payload>>>);
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Incoming").finish_non_exhaustive()
+    }
+}
+
+impl Incoming {
+    /// A body of which nothing has been read.
+    pub fn new(payload: Payload) -> Self {
+        Self(Rc::new(RefCell::new(Some(payload))))
+    }
+
+    /// Reads all of it, once; a second reading finds nothing.
+    ///
+    /// # Errors
+    /// 413 beyond `limit` bytes, 408 after `timeout`, 400 when the connection broke.
+    pub async fn read(
+        &self,
+        request: &HttpRequest,
+        limit: u64,
+        timeout: Duration,
+    ) -> Result<Bytes, Problem> {
+        if announced(request).is_some_and(|bytes| bytes > limit) {
+            return Err(Problem::too_large(limit));
+        }
+        let Some(mut payload) = self.0.take() else { return Ok(Bytes::new()) };
+        let read = match tokio::time::timeout(timeout, collect(&mut payload, limit)).await {
+            Ok(read) => read,
+            Err(_) => Err(Problem::new(408, "", "The request payload did not arrive in time.")),
+        };
+        if read.is_err() {
+            self.0.replace(Some(payload));
+        }
+        read
+    }
+
+    /// Readies an answer for the connection: reads what is left if that is little, and has the
+    /// connection closed if it is not.
+    pub async fn settle(&self, request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+        let Some(mut payload) = self.0.take() else { return response };
+        let announced = announced(request);
+        if announced.is_none() && !request.headers().contains_key(header::TRANSFER_ENCODING) {
+            return response;
+        }
+        let had_its_chance = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_TIMEOUT]
+            .contains(&response.status());
+        let is_small = announced.is_none_or(|bytes| {
+            usize::try_from(bytes).is_ok_and(|bytes| bytes <= THROWN_AWAY_BYTES)
+        });
+        if !had_its_chance && is_small && throw_away(&mut payload).await {
+            return response;
+        }
+        response.map_body(|_, body| BoxBody::new(LeftUnread { body, _payload: payload }))
+    }
+}
+
+/// How long a body is, if the head says so.
+fn announced(request: &HttpRequest) -> Option<u64> {
+    let text = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    text.parse().ok()
+}
+
+async fn collect(payload: &mut Payload, limit: u64) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| Problem::body("The request payload could not be read."))?;
+        let total = body.len() + piece.len();
+        if u64::try_from(total).unwrap_or(u64::MAX) > limit {
+            return Err(Problem::too_large(limit));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
+}
+
+/// Whether the end came within the bounds.
+async fn throw_away(payload: &mut Payload) -> bool {
+    let read = async {
+        let mut size_bytes = 0;
+        while let Some(piece) = payload.next().await {
+            let Ok(piece) = piece else { return false };
+            size_bytes += piece.len();
+            if size_bytes > THROWN_AWAY_BYTES {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(THROWING_AWAY, read).await.unwrap_or(false)
+}
+
+/// The body of an answer to a request whose own body is left unread. As long as that is held, and
+/// not finished, actix says `Connection: close` and means it; of one that was dropped it would go
+/// on to discard whatever comes in chunks, for as long as it comes.
+struct LeftUnread {
+    body: BoxBody,
+    _payload: Payload,
+}
+
+impl MessageBody for LeftUnread {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
+}

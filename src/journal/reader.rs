@@ -1,0 +1,115 @@
+//! A journal that is looked at and left as it is.
+
+use std::ops::ControlFlow;
+
+use tokio::sync::watch;
+
+use super::disk::Disk;
+use super::error::JournalError;
+use super::recover::{self, Recovered, to_u64};
+use super::scan::Walk;
+use super::segment::{self, Header};
+use super::{AppendError, Journal, Lsn, Progress, Stats, replay};
+
+/// A journal that nobody has open, for replaying it without changing a byte. It takes nothing.
+#[derive(Debug)]
+pub struct Reader<D> {
+    disk: D,
+    found: Option<Recovered>,
+    progress: watch::Sender<Progress>,
+}
+
+impl<D: Disk> Reader<D> {
+    /// Looks at a folder as an opening does.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`](super::Embedded::open).
+    pub fn open(disk: D) -> Result<Self, JournalError> {
+        let found = recover::recover(&disk)?;
+        let last = found.as_ref().map_or(Lsn::ZERO, |found| found.active.last);
+        let progress = watch::Sender::new(Progress::starting_at(last));
+        Ok(Self { disk, found, progress })
+    }
+
+    /// The file, relative to the journal's folder, in which a record lies, and where in it.
+    ///
+    /// # Errors
+    /// When a segment cannot be read.
+    pub fn place_of(&self, lsn: Lsn) -> Result<Option<(String, u64)>, JournalError> {
+        let Some(base) = self
+            .found
+            .iter()
+            .flat_map(|found| found.manifest.bases())
+            .filter(|base| *base <= lsn)
+            .last()
+        else {
+            return Ok(None);
+        };
+        let name = segment::file_name(base);
+        let bytes = recover::read(&self.disk, &name)?;
+        let (header, link) = Header::decode(&name, &bytes)?;
+        let mut walk = Walk::new(&bytes, &header, link);
+        loop {
+            let offset = to_u64(walk.offset());
+            match walk.step() {
+                Ok(frame) if frame.lsn < lsn => {}
+                Ok(_) => return Ok(Some((name, offset))),
+                Err(_) => return Ok(None),
+            }
+        }
+    }
+}
+
+impl<D: Disk> Journal for Reader<D> {
+    fn append(&self, _: u32, _: Vec<u8>) -> Result<Lsn, AppendError> {
+        Err(AppendError::Closed)
+    }
+
+    fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    fn replay(
+        &self,
+        after: Lsn,
+        visit: &mut dyn FnMut(Lsn, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        let Some(Recovered { manifest, active, .. }) = &self.found else { return Ok(()) };
+        let oldest = manifest.first();
+        if after.next() < oldest {
+            return Err(JournalError::Purged { wanted: after.next(), oldest });
+        }
+        let mut visit = |lsn: Lsn, payload: &[u8]| {
+            if lsn <= after { ControlFlow::Continue(()) } else { visit(lsn, payload) }
+        };
+        for closed in manifest.closed.iter().filter(|closed| closed.last > after) {
+            if replay::closed(&self.disk, manifest, closed, &mut visit)?.is_break() {
+                return Ok(());
+            }
+        }
+        replay::active(&self.disk, manifest, active.last, &mut visit)
+    }
+
+    /// There is nothing to let go of by somebody who only looks.
+    fn purge(&self, _: Lsn) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<Lsn, JournalError> {
+        Ok(self.stats().last)
+    }
+
+    fn stats(&self) -> Stats {
+        let Some(Recovered { manifest, active, .. }) = &self.found else {
+            return Stats { oldest: Lsn::new(1), ..Stats::default() };
+        };
+        Stats {
+            size_bytes: active.size_bytes
+                + manifest.closed.iter().map(|closed| closed.end).sum::<u64>(),
+            segments: to_u64(manifest.closed.len() + 1),
+            oldest: manifest.first(),
+            last: active.last,
+            ..Stats::default()
+        }
+    }
+}
