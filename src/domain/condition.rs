@@ -87,6 +87,7 @@ enum Target<'a> {
 fn target(command: &Command) -> Target<'_> {
     match command {
         Command::UpdateUser { id, .. }
+        | Command::PatchUser { id, .. }
         | Command::DeleteUser { id }
         | Command::ReplaceAppMetadata { id, .. }
         | Command::SetEntry { id, .. }
@@ -97,6 +98,7 @@ fn target(command: &Command) -> Target<'_> {
             Target::User(primary.as_str())
         }
         Command::UpdateClient { id, .. }
+        | Command::PatchClient { id, .. }
         | Command::RotateSecret { id, .. }
         | Command::DeleteClient { id } => Target::Client(id),
         Command::UpdateResource { kind, id, .. } | Command::DeleteResource { kind, id } => {

@@ -19,6 +19,7 @@ pub mod json;
 pub mod keys;
 pub mod metadata;
 pub mod password;
+pub mod patch;
 pub mod permit;
 pub mod policy;
 pub mod resource;

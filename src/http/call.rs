@@ -602,9 +602,12 @@ pub fn host_of_call(call: &Call) -> &str {
 
 /// Whether a content type is JSON; a missing one is taken for it.
 fn is_json(content_type: Option<&str>) -> bool {
-    let Some(content_type) = content_type else { return true };
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    essence(content_type).is_none_or(|own| own.eq_ignore_ascii_case("application/json"))
+}
+
+/// A media type without its parameters.
+pub fn essence(content_type: Option<&str>) -> Option<&str> {
+    content_type.map(|own| own.split(';').next().unwrap_or_default().trim())
 }
 
 /// The text of a body.

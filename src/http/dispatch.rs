@@ -8,7 +8,7 @@ use super::random;
 use super::rate::{Quota, UNLIMITED};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
-use super::{dashboard, health, kv, oauth, openapi, operate, own, v1, v2};
+use super::{dashboard, health, kv, oauth, openapi, operate, own, patches, v1, v2};
 use crate::domain::diff::{self, Difference};
 use crate::domain::json::Builder;
 use crate::domain::time::Version;
@@ -44,6 +44,7 @@ pub static TABLES: &[&[Route]] = &[
 ];
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Takes one request and answers it.
@@ -85,7 +86,7 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
         return Problem::new(414, "", "Request-URI Too Long").answer(dialect);
     }
     if *raw.request.method() == Method::OPTIONS {
-        return preflight(&raw.request);
+        return preflight(&raw.request, &services);
     }
     let (route, params) = match services.router.find(raw.request.method(), &path) {
         Found::Route(route, params) => (route, params),
@@ -106,6 +107,11 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
         && !response.headers().contains_key(&answer::DOSSIER_VERSION)
     {
         response.headers_mut().insert(answer::DOSSIER_VERSION.clone(), version.get().into());
+    }
+    if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
+        && let Some(accepted) = patches::accepted(route)
+    {
+        response.headers_mut().insert(ACCEPT_PATCH.clone(), HeaderValue::from_static(accepted));
     }
     response
 }
@@ -221,7 +227,7 @@ fn dialect_of(path: &str) -> Dialect {
     }
 }
 
-fn preflight(request: &HttpRequest) -> HttpResponse {
+fn preflight(request: &HttpRequest, services: &Services) -> HttpResponse {
     let methods = "GET,HEAD,PUT,PATCH,POST,DELETE";
     let asked = request
         .headers()
@@ -229,7 +235,13 @@ fn preflight(request: &HttpRequest) -> HttpResponse {
         .and_then(|value| value.to_str().ok());
     let allowed =
         asked.unwrap_or("Accept,Authorization,Content-Type,If-None-Match,If-Match").to_owned();
-    HttpResponse::build(StatusCode::NO_CONTENT)
+    let mut response = HttpResponse::build(StatusCode::NO_CONTENT);
+    if let Found::Route(route, _) = services.router.find(&Method::PATCH, request.uri().path())
+        && let Some(accepted) = patches::accepted(route)
+    {
+        response.insert_header((ACCEPT_PATCH.clone(), accepted));
+    }
+    response
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
         .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, allowed))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))

@@ -15,6 +15,7 @@ pub mod oauth;
 pub mod openapi;
 pub mod operate;
 pub mod own;
+mod patches;
 pub mod problem;
 pub mod query;
 pub mod random;
