@@ -186,6 +186,11 @@ impl User {
         Some(self.keys.get(&path_of(bag, key)).unwrap_or(self.made_at))
     }
 
+    /// The version that last changed a key of a bag; a bag that is not there counts as empty.
+    pub fn bag_version(&self, bag: Bag) -> Version {
+        self.keys.latest(bag).unwrap_or(self.made_at)
+    }
+
     /// What changed since a version, with the values of now.
     pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
         let values: Vec<(String, &str)> =

@@ -17,7 +17,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Every route there is, hot dialects first.
 pub static TABLES: &[&[Route]] = &[
@@ -35,6 +35,7 @@ pub static TABLES: &[&[Route]] = &[
     v1::ROUTES,
     v1::clients::ROUTES,
     own::ROUTES,
+    own::bags::ROUTES,
     own::keys::ROUTES,
     own::tenants::ROUTES,
     health::ROUTES,
@@ -45,6 +46,7 @@ pub static TABLES: &[&[Route]] = &[
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+static MIN_VERSION: HeaderName = HeaderName::from_static("dossier-min-version");
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Takes one request and answers it.
@@ -130,6 +132,9 @@ async fn run(
             quota.insert(call.metered()).check(call.now)?;
         }
         authenticated?;
+    }
+    not_older(&call).await?;
+    if matches!(route.access, Access::Scopes(_)) {
         *seen = Some(call.tenant.published().version());
     }
     if route.method == "GET" || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
@@ -142,6 +147,39 @@ async fn run(
     let response = (route.handler)(call).await?;
     let differences = rehearsal.take();
     Ok(rehearsed(response, &differences).await)
+}
+
+/// How long a call waits for the version it names.
+const MIN_VERSION_WAIT: Duration = Duration::from_secs(2);
+
+/// Holds a call back until the tenant has come to the version of `Dossier-Min-Version`, in
+/// every dialect: whoever carries the number of a write is never shown what was before it.
+///
+/// # Errors
+/// 400 for what is no version, 503 when it does not come in time.
+async fn not_older(call: &Call) -> Result<(), Problem> {
+    let Some(value) = call.headers().get(&MIN_VERSION) else { return Ok(()) };
+    let text = value.to_str().unwrap_or_default();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wanted: u64 = text.parse().ok().filter(|_| is_number).ok_or_else(|| {
+        let text = "The Dossier-Min-Version header is not a version: a whole number such as 42.";
+        Problem::new(400, "invalid_header", text)
+    })?;
+    let published = call.tenant.published();
+    let reached = published.until(Version::new(wanted));
+    if tokio::time::timeout(MIN_VERSION_WAIT, reached).await.is_ok() {
+        return Ok(());
+    }
+    let current = published.version();
+    Err(Problem {
+        retry_after: Some(1),
+        members: vec![("current_version", current.to_string())],
+        ..Problem::new(
+            503,
+            "version_not_reached",
+            format!("Version {wanted} was not reached in time, this is {current}. Try again."),
+        )
+    })
 }
 
 /// Paths whose writes all go through the call, which can work them out without making them.

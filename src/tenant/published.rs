@@ -12,6 +12,7 @@ use dashmap::mapref::entry::Entry;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Notify;
 
 /// The place of a user in the tenant's order of creation.
 pub(super) type Slot = u32;
@@ -23,6 +24,7 @@ pub struct Published {
     clients: RwLock<BTreeMap<String, Arc<Client>>>,
     resources: RwLock<BTreeMap<(ResourceKind, String), Arc<Resource>>>,
     version: AtomicU64,
+    moved: Notify,
 }
 
 impl Published {
@@ -86,8 +88,23 @@ impl Published {
         Version::new(self.version.load(Ordering::Acquire))
     }
 
+    /// Waits until this version is published.
+    pub async fn until(&self, version: Version) {
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            // Counted as waiting before the look, so that nothing is missed between the two.
+            moved.as_mut().enable();
+            if self.version() >= version {
+                return;
+            }
+            moved.await;
+        }
+    }
+
     pub(super) fn set_version(&self, version: Version) {
         self.version.store(version.get(), Ordering::Release);
+        self.moved.notify_waiters();
     }
 
     pub(super) fn slot(&self, id: &str) -> Option<Slot> {

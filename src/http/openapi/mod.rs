@@ -31,6 +31,7 @@ static DETAILS: &[&[Detail]] = &[
     v1::DETAILS,
     v1::clients::DETAILS,
     own::DETAILS,
+    own::bags::DETAILS,
     own::keys::DETAILS,
     own::tenants::DETAILS,
     super::dashboard::DETAILS,

@@ -3,7 +3,8 @@
 
 use crate::domain::change::Channel;
 use crate::domain::command::{ClientPatch, Command, UserPatch};
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, Part};
+use crate::domain::document::Document;
 use crate::domain::json::{self, Builder, Object};
 use crate::domain::metadata::Bag;
 use crate::domain::permit::{READ_USER, UPDATE_USER, permit_read};
@@ -37,7 +38,7 @@ const fn route(
 
 const USER_KEY: &str = "/dossier/v1/users/{id}/{bag}/{key}";
 const CLIENT_KEY: &str = "/dossier/v1/clients/{id}/client_metadata/{key}";
-const UPDATE_CLIENT: &[Scope] = &[Scope::UPDATE_CLIENTS];
+pub(super) const UPDATE_CLIENT: &[Scope] = &[Scope::UPDATE_CLIENTS];
 
 /// The routes of this module.
 pub static ROUTES: &[Route] = &[
@@ -63,15 +64,15 @@ pub static ROUTES: &[Route] = &[
 
 /// What they take.
 pub static DETAILS: &[Detail] = &[
-    Detail::of("PUT", &[USER_KEY]).takes(Takes::Any).statuses(&[200, 201]),
-    Detail::of("PUT", &[CLIENT_KEY]).takes(Takes::Any).statuses(&[200, 201]),
+    Detail::of("PUT", &[USER_KEY]).takes(Takes::Any),
+    Detail::of("PUT", &[CLIENT_KEY]).takes(Takes::Any),
 ];
 
 fn no_key() -> Problem {
     Problem::new(404, "inexistent_key", "The key does not exist.")
 }
 
-fn bag(call: &Call) -> Result<Bag, Problem> {
+pub(super) fn bag(call: &Call) -> Result<Bag, Problem> {
     match call.params.get("bag") {
         "user_metadata" => Ok(Bag::User),
         "app_metadata" => Ok(Bag::App),
@@ -102,7 +103,7 @@ async fn value(call: &mut Call) -> Result<String, Problem> {
 }
 
 fn condition(call: &Call, bag: Bag) -> Result<Condition, Problem> {
-    Ok(Condition { key: Some((bag, call.params.get("key").to_owned())), ..call.condition()? })
+    Ok(Condition { part: Part::Key(bag, call.params.get("key").to_owned()), ..call.condition()? })
 }
 
 fn shown(
@@ -144,7 +145,10 @@ async fn put_user_key(mut call: Call) -> Result<HttpResponse, Problem> {
     let patch = user_patch(bag, only(call.params.get("key"), &value));
     let command = Command::UpdateUser { id, patch };
     let answer = call.write_if(Channel::Dossier, command, condition(&call, bag)?).await?;
-    shown(&call, StatusCode::OK, answer.version, &value)
+    // A value that is there already keeps its tag.
+    let user = answer.change.as_ref().and_then(|change| change.user()).map(Document::user);
+    let version = user.and_then(|user| user.key_version(bag, call.params.get("key")));
+    shown(&call, StatusCode::OK, version.unwrap_or(answer.version), &value)
 }
 
 async fn delete_user_key(call: Call) -> Result<HttpResponse, Problem> {
@@ -175,7 +179,9 @@ async fn put_client_key(mut call: Call) -> Result<HttpResponse, Problem> {
     let value = value(&mut call).await?;
     let command = client_command(&call, &value);
     let answer = call.write_if(Channel::Dossier, command, condition(&call, Bag::Client)?).await?;
-    shown(&call, StatusCode::OK, answer.version, &value)
+    let client = answer.change.as_ref().and_then(|change| change.client());
+    let version = client.map(|client| client.key_version(call.params.get("key")));
+    shown(&call, StatusCode::OK, version.unwrap_or(answer.version), &value)
 }
 
 async fn delete_client_key(call: Call) -> Result<HttpResponse, Problem> {

@@ -278,13 +278,13 @@ const NOT_SHOWN: [&str; 6] = [
 ];
 
 /// Reads what a merge dialect makes of a user's root members.
-pub(super) fn patched_user(body: &Object) -> Result<UserPatch, String> {
+pub(in crate::http) fn patched_user(body: &Object) -> Result<UserPatch, String> {
     refuse(body, &NOT_SHOWN)?;
     user_patch(body).map(|body| body.patch).map_err(|problem| problem.message)
 }
 
 /// Reads what a merge dialect makes of a client's settings.
-pub(super) fn patched_client(body: &Object) -> Result<ClientPatch, String> {
+pub(in crate::http) fn patched_client(body: &Object) -> Result<ClientPatch, String> {
     refuse(body, &["client_secret"])?;
     client_patch(body, Compat::Strict).map_err(|problem| problem.message)
 }
