@@ -4,7 +4,7 @@ use super::entries::Entry;
 use super::job::{ImportUser, NewJob};
 use super::json::{self, Builder, Object};
 use super::password::PasswordHash;
-use super::patch::Patch;
+use super::patch::{Expiry, Patch};
 use super::resource::{Resource, ResourceKind};
 use super::user::{Profile, UserId};
 
@@ -91,6 +91,9 @@ pub struct UserPatch {
     pub user_metadata: Option<Object>,
     /// Merged into `app_metadata`.
     pub app_metadata: Option<Object>,
+    /// What operations say of times; none for another kind of patch, with which a time goes
+    /// when its value does.
+    pub expiries: Option<Vec<Expiry>>,
 }
 
 impl UserPatch {
@@ -223,6 +226,11 @@ pub enum Command {
         patch: Box<Patch>,
         /// Reads what the patch makes of the settings.
         body: ReadBody<ClientPatch>,
+    },
+    /// Remove the keys of a user whose time has come; no change when there are none.
+    ExpireKeys {
+        /// Who.
+        id: UserId,
     },
     /// Remove a user; no change when there is none.
     DeleteUser {

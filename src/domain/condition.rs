@@ -110,6 +110,7 @@ fn target(command: &Command) -> Target<'_> {
     match command {
         Command::UpdateUser { id, .. }
         | Command::PatchUser { id, .. }
+        | Command::ExpireKeys { id }
         | Command::DeleteUser { id }
         | Command::ReplaceAppMetadata { id, .. }
         | Command::SetEntry { id, .. }

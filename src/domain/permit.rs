@@ -136,6 +136,7 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         | Command::CreateClient(_)
         | Command::UpdateClient { .. }
         | Command::PatchClient { .. }
+        | Command::ExpireKeys { .. }
         | Command::RotateSecret { .. }
         | Command::DeleteClient { .. }
         | Command::CreateResource(_)
@@ -196,8 +197,8 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
             JobKind::VerificationEmail => &[Scope::UPDATE_USERS],
         },
         Command::ImportUser(_) => &[Scope::CREATE_USERS],
-        // Whoever has the ticket's link may use it: the server asks for them.
-        Command::RedeemTicket { .. } => &[],
+        // Whoever has the ticket's link may use it: the server asks for them. Time it asks itself.
+        Command::RedeemTicket { .. } | Command::ExpireKeys { .. } => &[],
         Command::UpdateResource { kind, .. } => match kind {
             ResourceKind::Connection => &[Scope::UPDATE_CONNECTIONS],
             ResourceKind::ClientGrant => &[Scope::UPDATE_CLIENT_GRANTS],

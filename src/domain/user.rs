@@ -2,6 +2,7 @@
 
 use super::condition::{self, ChangedKey};
 use super::entries::Entry;
+use super::expiry::Expirations;
 use super::json::{self, Object};
 use super::keys::{KeyVersions, path_of};
 use super::metadata::Bag;
@@ -172,6 +173,8 @@ pub struct User {
     pub made_at: Version,
     /// Which keys changed since then, and when.
     pub keys: KeyVersions,
+    /// Which keys go by themselves, and when.
+    pub expirations: Expirations,
 }
 
 impl User {

@@ -133,6 +133,7 @@ async fn run(
         }
         authenticated?;
     }
+    expired(&call).await;
     not_older(&call).await?;
     if matches!(route.access, Access::Scopes(_)) {
         *seen = Some(call.tenant.published().version());
@@ -147,6 +148,18 @@ async fn run(
     let response = (route.handler)(call).await?;
     let differences = rehearsal.take();
     Ok(rehearsed(response, &differences).await)
+}
+
+/// How long a call waits until keys whose time has come are gone.
+const EXPIRY_WAIT: Duration = Duration::from_secs(2);
+
+/// Lets the keys go whose time has come, before anything of the tenant is looked at: so no
+/// view of it, in no dialect, shows them. While the disk takes no writes they stay.
+async fn expired(call: &Call) {
+    let removed = call.tenant.expire(call.now);
+    if let Ok(Err(error)) = tokio::time::timeout(EXPIRY_WAIT, removed).await {
+        log::debug!(tenant = call.tenant.id(), error:% = error; "keys whose time has come are still there");
+    }
 }
 
 /// How long a call waits for the version it names.
@@ -298,7 +311,7 @@ fn add_cors(request: &HttpRequest, headers: &mut header::HeaderMap, services: &S
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static(
-                "WWW-Authenticate,Server-Authorization,ETag,Dossier-Version,X-Request-Id,X-Correlation-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After",
+                "WWW-Authenticate,Server-Authorization,ETag,Dossier-Version,Dossier-Expires-At,X-Request-Id,X-Correlation-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After",
             ),
         );
     }

@@ -3,6 +3,7 @@
 //! Only the tenant's actor writes here, in journal order; HTTP workers read without
 //! asking it. The documents in this map *are* the state, not a copy of it.
 
+use super::expiring::Expiring;
 use crate::domain::client::Client;
 use crate::domain::document::Document;
 use crate::domain::resource::{Connection, Resource, ResourceKind};
@@ -25,6 +26,7 @@ pub struct Published {
     resources: RwLock<BTreeMap<(ResourceKind, String), Arc<Resource>>>,
     version: AtomicU64,
     moved: Notify,
+    expiring: Expiring,
 }
 
 impl Published {
@@ -113,14 +115,25 @@ impl Published {
 
     /// Puts a document in place of its predecessor in one step: no reader finds the user missing.
     pub(super) fn put_user(&self, document: Document, slot: Slot) {
-        match self.users.entry(document) {
-            Entry::Occupied(found) => _ = found.replace_entry(slot),
-            Entry::Vacant(free) => _ = free.insert(slot),
-        }
+        let after = document.clone();
+        let before = match self.users.entry(document) {
+            Entry::Occupied(found) => Some(found.replace_entry(slot).0),
+            Entry::Vacant(free) => {
+                free.insert(slot);
+                None
+            }
+        };
+        self.expiring.moved(before.as_ref(), Some(&after));
     }
 
     pub(super) fn remove_user(&self, id: &str) {
-        self.users.remove(id);
+        let before = self.users.remove(id).map(|(document, _)| document);
+        self.expiring.moved(before.as_ref(), None);
+    }
+
+    /// Users with keys whose time has come.
+    pub(super) fn expiring(&self) -> &Expiring {
+        &self.expiring
     }
 
     pub(super) fn put_client(&self, client: Arc<Client>) {

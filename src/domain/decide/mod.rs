@@ -363,6 +363,7 @@ pub fn decide(
         Command::PatchClient { id, patch, body } => {
             patches::client(view, moment, &id, &patch, body)
         }
+        Command::ExpireKeys { id } => Ok(users::expire(view, moment, &id)),
         Command::DeleteUser { id } => Ok(users::delete(view, id)),
         Command::ReplaceAppMetadata { id, metadata } => {
             users::replace_app_metadata(view, moment, &id, metadata)

@@ -128,6 +128,7 @@ pub(super) fn user(
     }
     let mut ordinary = read(&changes.roots, body)?;
     let mut bags = changes.bags.into_iter();
+    ordinary.expiries = matches!(patch, Patch::Ops(_)).then_some(changes.expiries);
     ordinary.user_metadata = bags.next().flatten();
     ordinary.app_metadata = bags.next().flatten();
     users::update(view, moment, id, ordinary)

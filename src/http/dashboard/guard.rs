@@ -55,6 +55,7 @@ impl Bounds {
             Command::ReplaceEntries { .. } if self.prefixes.is_empty() => return Ok(()),
             Command::CreateUser(_)
             | Command::UpdateUser { .. }
+            | Command::ExpireKeys { .. }
             | Command::DeleteUser { .. }
             | Command::ReplaceAppMetadata { .. }
             | Command::ReplaceEntries { .. }

@@ -3,6 +3,7 @@
 
 use super::keys::{UPDATE_CLIENT, bag};
 use crate::domain::change::Channel;
+use crate::domain::client::Client;
 use crate::domain::command::Command;
 use crate::domain::condition::{Condition, Part};
 use crate::domain::document::Document;
@@ -19,6 +20,7 @@ use crate::http::v2::wire;
 use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use std::sync::Arc;
 
 const fn route(
     method: &'static str,
@@ -117,9 +119,12 @@ async fn delete_of_user(call: Call) -> Result<HttpResponse, Problem> {
     Ok(no_content(answer.version))
 }
 
+fn client(call: &Call) -> Result<Arc<Client>, Problem> {
+    call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)
+}
+
 fn get_of_client(call: &Call) -> Result<HttpResponse, Problem> {
-    let client =
-        call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
+    let client = client(call)?;
     let body = client.client_metadata.as_ref().map_or("{}", |bag| bag.as_json());
     show(call, client.bag_version(), body.to_owned())
 }
@@ -136,12 +141,10 @@ async fn write_to_client(call: &Call, value: &str) -> Result<Answer, Problem> {
 async fn put_of_client(mut call: Call) -> Result<HttpResponse, Problem> {
     let value = call.json().await?;
     let answer = write_to_client(&call, value.as_json()).await?;
-    let client = match answer.change.as_ref().and_then(|change| change.client()) {
-        Some(client) => client.clone(),
-        None => {
-            let id = call.params.get("id");
-            call.tenant.published().client(id).ok_or_else(Problem::no_client)?
-        }
+    let client = if let Some(client) = answer.change.as_ref().and_then(|change| change.client()) {
+        client.clone()
+    } else {
+        client(&call)?
     };
     let body = client.client_metadata.as_ref().map_or("{}", |bag| bag.as_json());
     Ok(answer_at(StatusCode::OK, client.bag_version()).body(body.to_owned()))

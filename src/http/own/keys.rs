@@ -18,6 +18,7 @@ use crate::http::route::{Access, Answering, Dialect, Route};
 use crate::http::schema;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 
 const fn route(
     method: &'static str,
@@ -67,6 +68,9 @@ pub static DETAILS: &[Detail] = &[
     Detail::of("PUT", &[USER_KEY]).takes(Takes::Any),
     Detail::of("PUT", &[CLIENT_KEY]).takes(Takes::Any),
 ];
+
+/// When a key goes by itself; told where there is one.
+static EXPIRES_AT: HeaderName = HeaderName::from_static("dossier-expires-at");
 
 fn no_key() -> Problem {
     Problem::new(404, "inexistent_key", "The key does not exist.")
@@ -127,7 +131,14 @@ fn get_user_key(call: &Call) -> Result<HttpResponse, Problem> {
         Bag::App | Bag::Client | Bag::Connection => user.app_metadata.as_ref(),
     };
     let value = object.and_then(|object| object.get(key)).ok_or_else(no_key)?;
-    shown(call, StatusCode::OK, user.key_version(bag, key).ok_or_else(no_key)?, value)
+    let version = user.key_version(bag, key).ok_or_else(no_key)?;
+    let mut response = shown(call, StatusCode::OK, version, value)?;
+    if let Some(at) = user.expirations.get(bag, key)
+        && let Ok(at) = HeaderValue::from_str(&at.to_string())
+    {
+        response.headers_mut().insert(EXPIRES_AT.clone(), at);
+    }
+    Ok(response)
 }
 
 fn user_patch(bag: Bag, patch: Object) -> Box<UserPatch> {

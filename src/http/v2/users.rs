@@ -71,9 +71,6 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
 
 /// A patch that changes nothing uses no version: the user is shown as it is.
 async fn update_by_dialect(call: &Call, id: UserId, patch: Patch) -> Result<HttpResponse, Problem> {
-    if patch.expires_keys() {
-        return Err(Problem::body("Keys cannot expire yet."));
-    }
     let command =
         Command::PatchUser { id: id.clone(), patch: Box::new(patch), body: wire::patched_user };
     let answer = call.write(Channel::V2, command).await?;

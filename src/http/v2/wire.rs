@@ -263,6 +263,7 @@ pub(super) fn user_patch(body: &Object) -> Result<PatchBody, Problem> {
         password,
         user_metadata: body.get_object("user_metadata"),
         app_metadata: body.get_object("app_metadata"),
+        expiries: None,
     };
     Ok(PatchBody { patch, password: plain })
 }
