@@ -5,6 +5,7 @@ mod certificate;
 pub mod check;
 pub mod clock;
 pub mod declare;
+mod expire;
 pub mod keys;
 pub mod logging;
 pub mod open;

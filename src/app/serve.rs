@@ -4,7 +4,7 @@ use super::banner::Banner;
 use super::open::{self, Opened};
 use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::{self, DevelopmentTls, Made};
-use super::{AppError, clock, declare, logging};
+use super::{AppError, clock, declare, expire, logging};
 use crate::config::{Loaded, Settings, StorageMode, TlsMode};
 use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
@@ -91,6 +91,7 @@ pub async fn serve(
     let handle = server.handle();
     let signals = Signals::heard(hangup).map_err(AppError::Server)?;
     jobs::resume(&services);
+    let expiry = actix_web::rt::spawn(expire::watch(services.clone()));
     services.is_ready.store(true, Ordering::Release);
     let ca = https
         .as_ref()
@@ -105,6 +106,7 @@ pub async fn serve(
     services.set_operations(Some(operator));
     let ended = run(server, handle, &services, &settings, signals).await;
     services.set_operations(None);
+    expiry.abort();
     stop(&settings, &services, snapshots.as_ref(), journal).await;
     drop((snapshot_arbiter, dir));
     ended.map_err(AppError::Server)

@@ -110,6 +110,11 @@ impl Client {
         self.keys.get(&path_of(Bag::Client, key)).unwrap_or(self.made_at)
     }
 
+    /// The version that last changed a key of `client_metadata`, whichever.
+    pub fn bag_version(&self) -> Version {
+        self.keys.latest(Bag::Client).unwrap_or(self.made_at)
+    }
+
     /// What changed since a version, with the values of now; secret settings are left out.
     pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
         let members: Vec<(String, &str)> = self.paths().collect();

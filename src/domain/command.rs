@@ -4,6 +4,7 @@ use super::entries::Entry;
 use super::job::{ImportUser, NewJob};
 use super::json::{self, Builder, Object};
 use super::password::PasswordHash;
+use super::patch::{Expiry, Patch};
 use super::resource::{Resource, ResourceKind};
 use super::user::{Profile, UserId};
 
@@ -90,6 +91,9 @@ pub struct UserPatch {
     pub user_metadata: Option<Object>,
     /// Merged into `app_metadata`.
     pub app_metadata: Option<Object>,
+    /// What operations say of times; none for another kind of patch, with which a time goes
+    /// when its value does.
+    pub expiries: Option<Vec<Expiry>>,
 }
 
 impl UserPatch {
@@ -189,6 +193,10 @@ pub struct ClientPatch {
     pub secret: Option<String>,
 }
 
+/// Reads the body of an ordinary PATCH; the error says what is wrong with it. A patch whose
+/// outcome is known in the tenant's turn only is held against the same schema there.
+pub type ReadBody<T> = fn(&Object) -> Result<T, String>;
+
 /// One thing asked of a tenant.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -200,6 +208,29 @@ pub enum Command {
         id: UserId,
         /// What.
         patch: Box<UserPatch>,
+    },
+    /// Change a user as a merge dialect says.
+    PatchUser {
+        /// Who.
+        id: UserId,
+        /// What.
+        patch: Box<Patch>,
+        /// Reads what the patch makes of the root members.
+        body: ReadBody<UserPatch>,
+    },
+    /// Change a client as a merge dialect says.
+    PatchClient {
+        /// Which.
+        id: String,
+        /// What.
+        patch: Box<Patch>,
+        /// Reads what the patch makes of the settings.
+        body: ReadBody<ClientPatch>,
+    },
+    /// Remove the keys of a user whose time has come; no change when there are none.
+    ExpireKeys {
+        /// Who.
+        id: UserId,
     },
     /// Remove a user; no change when there is none.
     DeleteUser {

@@ -31,6 +31,28 @@ impl Tags {
     }
 }
 
+/// What of an object a condition speaks of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// One bag.
+    Bag(Bag),
+    /// One key of a bag.
+    Key(Bag, String),
+}
+
+impl Part {
+    /// Whether who speaks of this part is told of a path: of a bag's keys with any of them.
+    fn holds(&self, path: &str) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Bag(bag) | Self::Key(bag, _) => path.starts_with(&path_of(*bag, "")),
+        }
+    }
+}
+
 /// What must hold for a write to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
@@ -38,8 +60,8 @@ pub struct Condition {
     pub if_match: Option<Tags>,
     /// The current tag must be none of these.
     pub if_none_match: Option<Tags>,
-    /// The one key of a bag it speaks of, instead of the whole object.
-    pub key: Option<(Bag, String)>,
+    /// What it speaks of.
+    pub part: Part,
 }
 
 impl Condition {
@@ -87,6 +109,8 @@ enum Target<'a> {
 fn target(command: &Command) -> Target<'_> {
     match command {
         Command::UpdateUser { id, .. }
+        | Command::PatchUser { id, .. }
+        | Command::ExpireKeys { id }
         | Command::DeleteUser { id }
         | Command::ReplaceAppMetadata { id, .. }
         | Command::SetEntry { id, .. }
@@ -97,6 +121,7 @@ fn target(command: &Command) -> Target<'_> {
             Target::User(primary.as_str())
         }
         Command::UpdateClient { id, .. }
+        | Command::PatchClient { id, .. }
         | Command::RotateSecret { id, .. }
         | Command::DeleteClient { id } => Target::Client(id),
         Command::UpdateResource { kind, id, .. } | Command::DeleteResource { kind, id } => {
@@ -123,10 +148,11 @@ pub fn check(view: &dyn View, command: &Command, condition: &Condition) -> Resul
     let (current, changed) = match target(command) {
         Target::User(id) => {
             let user = view.user(id).map(|document| document.user());
-            let current = match (&user, &condition.key) {
-                (Some(user), Some((bag, key))) => user.key_version(*bag, key),
-                (user, _) => user.as_ref().map(|user| user.version),
-            };
+            let current = user.as_ref().and_then(|user| match &condition.part {
+                Part::Whole => Some(user.version),
+                Part::Bag(bag) => Some(user.bag_version(*bag)),
+                Part::Key(bag, key) => user.key_version(*bag, key),
+            });
             if condition.holds(current) {
                 return Ok(());
             }
@@ -134,13 +160,14 @@ pub fn check(view: &dyn View, command: &Command, condition: &Condition) -> Resul
         }
         Target::Client(id) => {
             let client = view.client(id);
-            let current = match (&client, &condition.key) {
-                (Some(client), Some((_, key))) => {
+            let current = client.as_ref().and_then(|client| match &condition.part {
+                Part::Whole => Some(client.version),
+                Part::Bag(_) => Some(client.bag_version()),
+                Part::Key(_, key) => {
                     let has = client.client_metadata.as_ref().is_some_and(|bag| bag.contains(key));
                     has.then(|| client.key_version(key))
                 }
-                (client, _) => client.as_ref().map(|client| client.version),
-            };
+            });
             if condition.holds(current) {
                 return Ok(());
             }
@@ -163,6 +190,7 @@ pub fn check(view: &dyn View, command: &Command, condition: &Condition) -> Resul
             (None, Vec::new())
         }
     };
+    let changed = changed.into_iter().filter(|key| condition.part.holds(&key.path)).collect();
     Err(Rejection::PreconditionFailed { current, changed })
 }
 

@@ -278,6 +278,11 @@ fn split_string(text: &str) -> (&str, &str) {
     (text, "")
 }
 
+/// What stands behind the JSON string a text starts with.
+pub(super) fn behind_string(text: &str) -> &str {
+    split_string(text).1
+}
+
 /// Splits a compact JSON text behind its first value.
 fn split_value(text: &str) -> (&str, &str) {
     match text.as_bytes().first() {

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// Removed keys that are remembered for one object.
 const REMEMBERED_REMOVALS: usize = 64;
 
+/// The place of the latest version that was forgotten: no path is empty.
+const FORGOTTEN: &str = "";
+
 /// The versions of keys, by path: `user_metadata.hobby`, `name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyVersions(BTreeMap<String, Version>);
@@ -22,14 +25,23 @@ pub fn path_of(bag: Bag, key: &str) -> String {
 }
 
 impl KeyVersions {
-    /// The version that last changed `path`, if it changed since the object was made.
+    /// The version that last changed `path`, if it changed since the object was made; where
+    /// that is forgotten, a later one.
     pub fn get(&self, path: &str) -> Option<Version> {
-        self.0.get(path).copied()
+        self.0.get(path).or_else(|| self.0.get(FORGOTTEN)).copied()
+    }
+
+    /// The version that last changed some key of a bag, if one changed since the object was made.
+    pub fn latest(&self, bag: Bag) -> Option<Version> {
+        let start = path_of(bag, "");
+        let of_bag = self.0.range(start.clone()..).take_while(|(path, _)| path.starts_with(&start));
+        of_bag.map(|(_, version)| *version).chain(self.0.get(FORGOTTEN).copied()).max()
     }
 
     /// All of them, in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Version)> {
-        self.0.iter().map(|(path, version)| (path.as_str(), *version))
+        let known = self.0.iter().filter(|(path, _)| *path != FORGOTTEN);
+        known.map(|(path, version)| (path.as_str(), *version))
     }
 
     /// Whether nothing changed since the object was made.
@@ -60,13 +72,16 @@ impl KeyVersions {
         }
     }
 
-    /// Drops the older half. What is dropped counts as unchanged since the object was
-    /// made, so this happens only to objects with very many keys.
+    /// Drops the older half. What is dropped counts as changed by the latest version that
+    /// is: a tag somebody holds may fail without need, never hold without right.
     fn forget_oldest(&mut self) {
         let mut versions: Vec<Version> = self.0.values().copied().collect();
         versions.sort_unstable();
-        if let Some(middle) = versions.get(versions.len() / 2).copied() {
-            self.0.retain(|_, version| *version >= middle);
+        let Some(middle) = versions.get(versions.len() / 2).copied() else { return };
+        let dropped = versions.iter().rev().find(|version| **version < middle).copied();
+        self.0.retain(|_, version| *version >= middle);
+        if let Some(dropped) = dropped {
+            self.0.insert(FORGOTTEN.to_owned(), dropped);
         }
     }
 
@@ -85,5 +100,28 @@ impl KeyVersions {
             Some((json::unquote(key).into_owned(), Version::new(raw.parse().ok()?)))
         };
         Self(Members::of(text).filter_map(read).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_forgotten_never_counts_as_unchanged() {
+        let mut keys = KeyVersions::default();
+        let paths: Vec<String> = (0..400).map(|n| path_of(Bag::User, &format!("k{n}"))).collect();
+        for (path, number) in paths.iter().zip(10..) {
+            keys.note(std::iter::empty(), [(path.clone(), "1")].into_iter(), Version::new(number));
+        }
+        let gone = path_of(Bag::User, "gone");
+        keys.note([(gone, "1")].into_iter(), std::iter::empty(), Version::new(500));
+        assert!(keys.iter().count() < 250, "{}", keys.iter().count());
+        for (path, number) in paths.iter().zip(10..) {
+            assert!(keys.get(path) >= Some(Version::new(number)), "{path}");
+        }
+        assert_eq!(keys.latest(Bag::User), Some(Version::new(500)));
+        assert_eq!(KeyVersions::from_json(&keys.to_json()), keys);
+        assert_eq!(keys.latest(Bag::App), keys.get("app_metadata.none"));
     }
 }

@@ -6,6 +6,7 @@
 
 use super::command::Command;
 use super::job::JobKind;
+use super::patch::Patch;
 use super::resource::ResourceKind;
 use super::scope::{Scope, ScopeSet};
 use super::user::UserId;
@@ -120,6 +121,7 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
             let only_own = patch.touches_only(true, false);
             may_update(caller, id, only_own, patch.touches_only(false, true))?;
         }
+        Command::PatchUser { id, patch, .. } => may_patch(caller, id, patch)?,
         Command::DeleteUser { id } => may_delete(caller, id)?,
         Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => {
             may_link(caller, primary)?;
@@ -133,6 +135,8 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         | Command::ProviderSignIn(_)
         | Command::CreateClient(_)
         | Command::UpdateClient { .. }
+        | Command::PatchClient { .. }
+        | Command::ExpireKeys { .. }
         | Command::RotateSecret { .. }
         | Command::DeleteClient { .. }
         | Command::CreateResource(_)
@@ -159,7 +163,8 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
 /// The scopes each of which allows `command`, for commands that need nothing more.
 fn scopes_of(command: &Command) -> &'static [Scope] {
     match command {
-        Command::UpdateUser { .. } => UPDATE_USER,
+        Command::UpdateUser { .. } | Command::PatchUser { .. } => UPDATE_USER,
+        Command::PatchClient { .. } => &[Scope::UPDATE_CLIENTS],
         Command::DeleteUser { .. } => &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER],
         Command::ReplaceAppMetadata { .. } => {
             &[Scope::UPDATE_USERS, Scope::UPDATE_USERS_APP_METADATA]
@@ -192,8 +197,8 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
             JobKind::VerificationEmail => &[Scope::UPDATE_USERS],
         },
         Command::ImportUser(_) => &[Scope::CREATE_USERS],
-        // Whoever has the ticket's link may use it: the server asks for them.
-        Command::RedeemTicket { .. } => &[],
+        // Whoever has the ticket's link may use it: the server asks for them. Time it asks itself.
+        Command::RedeemTicket { .. } | Command::ExpireKeys { .. } => &[],
         Command::UpdateResource { kind, .. } => match kind {
             ResourceKind::Connection => &[Scope::UPDATE_CONNECTIONS],
             ResourceKind::ClientGrant => &[Scope::UPDATE_CLIENT_GRANTS],
@@ -246,6 +251,22 @@ fn may_update(
         return Err(Forbidden::Members { expected: &[Scope::UPDATE_USERS] });
     }
     Err(Forbidden::Scope { expected: UPDATE_USER })
+}
+
+/// A patch may write what an ordinary PATCH of this caller may, look into what it may
+/// write, and into everything else if the caller may read the user.
+fn may_patch(caller: &Caller, id: &UserId, patch: &Patch) -> Result<(), Forbidden> {
+    let writes = patch.writes();
+    let only = |bag: &str| writes.iter().all(|(root, _)| root == bag);
+    may_update(caller, id, only("user_metadata"), only("app_metadata"))?;
+    let may_write = |root: &str| {
+        let (user, app) = (root == "user_metadata", root == "app_metadata");
+        may_update(caller, id, user, app).is_ok()
+    };
+    if patch.reads().iter().all(|root| may_write(root)) {
+        return Ok(());
+    }
+    permit_read(caller, id)
 }
 
 fn may_delete(caller: &Caller, id: &UserId) -> Result<(), Forbidden> {

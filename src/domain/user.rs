@@ -2,6 +2,7 @@
 
 use super::condition::{self, ChangedKey};
 use super::entries::Entry;
+use super::expiry::Expirations;
 use super::json::{self, Object};
 use super::keys::{KeyVersions, path_of};
 use super::metadata::Bag;
@@ -172,6 +173,8 @@ pub struct User {
     pub made_at: Version,
     /// Which keys changed since then, and when.
     pub keys: KeyVersions,
+    /// Which keys go by themselves, and when.
+    pub expirations: Expirations,
 }
 
 impl User {
@@ -184,6 +187,11 @@ impl User {
         };
         object?.get(key)?;
         Some(self.keys.get(&path_of(bag, key)).unwrap_or(self.made_at))
+    }
+
+    /// The version that last changed a key of a bag; a bag that is not there counts as empty.
+    pub fn bag_version(&self, bag: Bag) -> Version {
+        self.keys.latest(bag).unwrap_or(self.made_at)
     }
 
     /// What changed since a version, with the values of now.

@@ -12,7 +12,7 @@ use super::services::{Services, token_tenant};
 use super::tokens::{Expect, Verified};
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::Command;
-use crate::domain::condition::{Condition, Tags};
+use crate::domain::condition::{Condition, Part, Tags};
 use crate::domain::decide::Rejection;
 use crate::domain::diff::Difference;
 use crate::domain::json::Object;
@@ -484,7 +484,7 @@ impl Call {
         Ok(Condition {
             if_match: self.tags(&header::IF_MATCH)?,
             if_none_match: self.tags(&header::IF_NONE_MATCH)?,
-            key: None,
+            part: Part::Whole,
         })
     }
 
@@ -512,26 +512,24 @@ impl Call {
 
     /// The tags of a header. A weak or foreign tag matches nothing, as RFC 9110 §13.1.1 says of strong comparison.
     fn tags(&self, name: &header::HeaderName) -> Result<Option<Tags>, Problem> {
+        let bad = |name: &header::HeaderName| {
+            let text = format!("The {name} header is not a list of tags.");
+            Problem::new(400, "invalid_header", text)
+        };
         let mut texts = Vec::new();
         for value in self.headers().get_all(name) {
-            let bad = || {
-                Problem::new(
-                    400,
-                    "invalid_header",
-                    format!("The {name} header is not a list of tags."),
-                )
-            };
             texts.extend(
                 value
                     .to_str()
-                    .map_err(|_| bad())?
+                    .map_err(|_| bad(name))?
                     .split(',')
                     .map(str::trim)
                     .filter(|tag| !tag.is_empty()),
             );
         }
         if texts.is_empty() {
-            return Ok(None);
+            // A condition that says nothing is no condition that holds.
+            return if self.headers().contains_key(name) { Err(bad(name)) } else { Ok(None) };
         }
         if texts.contains(&"*") {
             return Ok(Some(Tags::Any));
@@ -584,9 +582,12 @@ pub fn host_of_call(call: &Call) -> &str {
 
 /// Whether a content type is JSON; a missing one is taken for it.
 fn is_json(content_type: Option<&str>) -> bool {
-    let Some(content_type) = content_type else { return true };
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    essence(content_type).is_none_or(|own| own.eq_ignore_ascii_case("application/json"))
+}
+
+/// A media type without its parameters.
+pub fn essence(content_type: Option<&str>) -> Option<&str> {
+    content_type.map(|own| own.split(';').next().unwrap_or_default().trim())
 }
 
 /// The text of a body.

@@ -9,7 +9,7 @@ use super::random;
 use super::rate::{Quota, UNLIMITED};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
-use super::{dashboard, health, kv, oauth, openapi, operate, own, v1, v2};
+use super::{dashboard, health, kv, oauth, openapi, operate, own, patches, v1, v2};
 use crate::domain::diff::{self, Difference};
 use crate::domain::json::Builder;
 use crate::domain::time::Version;
@@ -18,7 +18,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Every route there is, hot dialects first.
 pub static TABLES: &[&[Route]] = &[
@@ -37,6 +37,7 @@ pub static TABLES: &[&[Route]] = &[
     v1::ROUTES,
     v1::clients::ROUTES,
     own::ROUTES,
+    own::bags::ROUTES,
     own::keys::ROUTES,
     own::tenants::ROUTES,
     health::ROUTES,
@@ -48,6 +49,8 @@ pub static TABLES: &[&[Route]] = &[
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What Auth0 calls it at its token endpoint (CONTRACT.md §1.1).
 static AUTH0_REQUEST_ID: HeaderName = HeaderName::from_static("x-auth0-requestid");
+static ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+static MIN_VERSION: HeaderName = HeaderName::from_static("dossier-min-version");
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Takes one request and answers it.
@@ -94,7 +97,7 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
         return Problem::new(414, "", "Request-URI Too Long").answer(dialect);
     }
     if *raw.request.method() == Method::OPTIONS {
-        return preflight(&raw.request);
+        return preflight(&raw.request, &services);
     }
     let (route, params) = match services.router.find(raw.request.method(), &path) {
         Found::Route(route, params) => (route, params),
@@ -116,6 +119,11 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
     {
         response.headers_mut().insert(answer::DOSSIER_VERSION.clone(), version.get().into());
     }
+    if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
+        && let Some(accepted) = patches::accepted(route)
+    {
+        response.headers_mut().insert(ACCEPT_PATCH.clone(), HeaderValue::from_static(accepted));
+    }
     response
 }
 
@@ -133,6 +141,10 @@ async fn run(
             quota.insert(call.metered()).check(call.now)?;
         }
         authenticated?;
+    }
+    expired(&call).await;
+    not_older(&call).await?;
+    if matches!(route.access, Access::Scopes(_)) {
         *seen = Some(call.tenant.published().version());
     }
     if route.method == "GET" || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
@@ -145,6 +157,51 @@ async fn run(
     let response = (route.handler)(call).await?;
     let differences = rehearsal.take();
     Ok(rehearsed(response, &differences).await)
+}
+
+/// How long a call waits until keys whose time has come are gone.
+const EXPIRY_WAIT: Duration = Duration::from_secs(2);
+
+/// Lets the keys go whose time has come, before anything of the tenant is looked at: so no
+/// view of it, in no dialect, shows them. While the disk takes no writes they stay.
+async fn expired(call: &Call) {
+    let removed = call.tenant.expire(call.now);
+    if let Ok(Err(error)) = tokio::time::timeout(EXPIRY_WAIT, removed).await {
+        log::debug!(tenant = call.tenant.id(), error:% = error; "keys whose time has come are still there");
+    }
+}
+
+/// How long a call waits for the version it names.
+const MIN_VERSION_WAIT: Duration = Duration::from_secs(2);
+
+/// Holds a call back until the tenant has come to the version of `Dossier-Min-Version`, in
+/// every dialect: whoever carries the number of a write is never shown what was before it.
+///
+/// # Errors
+/// 400 for what is no version, 503 when it does not come in time.
+async fn not_older(call: &Call) -> Result<(), Problem> {
+    let Some(value) = call.headers().get(&MIN_VERSION) else { return Ok(()) };
+    let text = value.to_str().unwrap_or_default();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wanted: u64 = text.parse().ok().filter(|_| is_number).ok_or_else(|| {
+        let text = "The Dossier-Min-Version header is not a version: a whole number such as 42.";
+        Problem::new(400, "invalid_header", text)
+    })?;
+    let published = call.tenant.published();
+    let reached = published.until(Version::new(wanted));
+    if tokio::time::timeout(MIN_VERSION_WAIT, reached).await.is_ok() {
+        return Ok(());
+    }
+    let current = published.version();
+    Err(Problem {
+        retry_after: Some(1),
+        members: vec![("current_version", current.to_string())],
+        ..Problem::new(
+            503,
+            "version_not_reached",
+            format!("Version {wanted} was not reached in time, this is {current}. Try again."),
+        )
+    })
 }
 
 /// Paths whose writes all go through the call, which can work them out without making them.
@@ -230,7 +287,7 @@ fn dialect_of(path: &str) -> Dialect {
     }
 }
 
-fn preflight(request: &HttpRequest) -> HttpResponse {
+fn preflight(request: &HttpRequest, services: &Services) -> HttpResponse {
     let methods = "GET,HEAD,PUT,PATCH,POST,DELETE";
     let asked = request
         .headers()
@@ -238,7 +295,13 @@ fn preflight(request: &HttpRequest) -> HttpResponse {
         .and_then(|value| value.to_str().ok());
     let allowed =
         asked.unwrap_or("Accept,Authorization,Content-Type,If-None-Match,If-Match").to_owned();
-    HttpResponse::build(StatusCode::NO_CONTENT)
+    let mut response = HttpResponse::build(StatusCode::NO_CONTENT);
+    if let Found::Route(route, _) = services.router.find(&Method::PATCH, request.uri().path())
+        && let Some(accepted) = patches::accepted(route)
+    {
+        response.insert_header((ACCEPT_PATCH.clone(), accepted));
+    }
+    response
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
         .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, allowed))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))
@@ -257,7 +320,7 @@ fn add_cors(request: &HttpRequest, headers: &mut header::HeaderMap, services: &S
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static(
-                "WWW-Authenticate,Server-Authorization,ETag,Dossier-Version,X-Request-Id,X-Correlation-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After",
+                "WWW-Authenticate,Server-Authorization,ETag,Dossier-Version,Dossier-Expires-At,X-Request-Id,X-Correlation-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After",
             ),
         );
     }

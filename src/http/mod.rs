@@ -16,6 +16,7 @@ pub mod oauth;
 pub mod openapi;
 pub mod operate;
 pub mod own;
+mod patches;
 pub mod problem;
 pub mod query;
 pub mod random;

@@ -11,7 +11,8 @@ use super::tokens::TokenError;
 use crate::domain::condition::ChangedKey;
 use crate::domain::decide::{LoginKey, Rejection};
 use crate::domain::job::JobKind;
-use crate::domain::json::{Builder, Fault, Kind};
+use crate::domain::json::{self, Builder, Fault, Kind};
+use crate::domain::patch::Failure;
 use crate::domain::permit::{self, Forbidden};
 use crate::domain::resource::ResourceKind;
 use crate::domain::time::Version;
@@ -416,6 +417,11 @@ impl From<Rejection> for Problem {
             Rejection::ResourceNotFound(kind) => no_resource(kind),
             Rejection::ResourceExists(kind) => resource_exists(kind),
             Rejection::ResourceFixed(_) => unsupported("The system resource cannot be changed.".to_owned()),
+            Rejection::PatchFailed(failure) => patch_failed(&failure),
+            Rejection::PatchedBody(message) => Self::body(message),
+            Rejection::PatchTooDeep { limit } => {
+                invalid(&format!("Object is nested deeper than {limit} levels"), "", "")
+            }
             Rejection::PreconditionFailed { current, changed } => precondition_failed(current, &changed),
             Rejection::SameIdentity => Self::body("Main identity and the new one are the same."),
             Rejection::SecondaryNotFound => Self::new(400, "inexistent_user", "Provided secondary account not found."),
@@ -455,6 +461,22 @@ fn precondition_failed(current: Option<Version>, changed: &[ChangedKey]) -> Prob
             "precondition_failed",
             "What you saw has changed since. Nothing was changed.",
         )
+    }
+}
+
+/// A patch that does not fit what is there conflicts with it (RFC 5789 §2.2).
+fn patch_failed(failure: &Failure) -> Problem {
+    let text = format!("{failure}. Nothing was changed.");
+    let conflict = |code: &'static str, at: usize, path: &str| Problem {
+        members: vec![("operation", at.to_string()), ("path", json::quoted(path))],
+        ..Problem::new(409, code, text.clone())
+    };
+    match failure {
+        Failure::Test { at, path } => conflict("test_failed", *at, path),
+        Failure::Missing { at, path }
+        | Failure::Kind { at, path, .. }
+        | Failure::Inexact { at, path } => conflict("patch_conflict", *at, path),
+        Failure::TooDeep { .. } | Failure::TooMuch => Problem::body(text),
     }
 }
 

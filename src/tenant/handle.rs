@@ -4,6 +4,7 @@ use super::actor::{
     FindUsers, Limits, PlanSearch, Retire, Search, SetRules, TakeView, Tenant, Write,
 };
 use super::catalog::{Catalog, StateView};
+use super::directory::{by_server, server_provenance};
 use super::published::Published;
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
@@ -15,12 +16,14 @@ use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
 use crate::domain::search::Query;
 use crate::domain::time::{Timestamp, Version};
+use crate::domain::user::UserId;
 use crate::journal::Journal;
 use crate::store::format::TenantUid;
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Actor, Addr, ArbiterHandle, Handler, MailboxError, Message};
+use futures_util::future::join_all;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 /// What a write did.
 #[derive(Clone, Debug)]
@@ -70,6 +73,9 @@ pub enum TenantError {
     Broken,
 }
 
+/// Users whose keys are removed in one go: few enough for the mailbox to have room for others.
+const EXPIRED_AT_ONCE: usize = 64;
+
 /// The way to one tenant.
 #[derive(Clone, Debug)]
 pub struct TenantHandle(Arc<Inner>);
@@ -82,6 +88,8 @@ struct Inner {
     published: Arc<Published>,
     rules: RwLock<Arc<Rules>>,
     limits: Limits,
+    /// Held by the one call that removes keys whose time has come.
+    expires: Mutex<()>,
 }
 
 impl TenantHandle {
@@ -107,6 +115,7 @@ impl TenantHandle {
             published,
             rules: RwLock::new(rules),
             limits,
+            expires: Mutex::default(),
         }))
     }
 
@@ -191,6 +200,40 @@ impl TenantHandle {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(TenantError::Gone),
             Err(_) => Err(TenantError::TimedOut),
+        }
+    }
+
+    /// Removes the keys whose time has come, each user's in a change of its own; returns when
+    /// readers no longer see them. Costs one look while there are none.
+    ///
+    /// # Errors
+    /// [`TenantError`] when the removal could not be made; the keys stay until it can.
+    pub async fn expire(&self, now: Timestamp) -> Result<(), TenantError> {
+        let expiring = self.0.published.expiring();
+        if !expiring.is_due(now) {
+            return Ok(());
+        }
+        let _one_at_a_time = self.0.expires.lock().await;
+        let mut last = Vec::new();
+        loop {
+            let due = expiring.due(now, EXPIRED_AT_ONCE);
+            if due.is_empty() {
+                return Ok(());
+            }
+            if due == last {
+                log::error!(tenant = self.id(), users = due.len(); "keys stayed after their time, this is a fault");
+                return Err(TenantError::Broken);
+            }
+            let removals = due.iter().map(|id| {
+                let command = Command::ExpireKeys { id: UserId::trusted(id) };
+                let reason = Some("its time had come".to_owned());
+                let provenance = Provenance { reason, ..server_provenance() };
+                self.write(by_server(command), provenance, now)
+            });
+            for removed in join_all(removals).await {
+                removed?;
+            }
+            last = due;
         }
     }
 

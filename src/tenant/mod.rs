@@ -10,6 +10,7 @@
 mod actor;
 mod catalog;
 mod directory;
+mod expiring;
 mod finder;
 mod handle;
 mod overlay;

@@ -3,6 +3,7 @@
 //! Only the tenant's actor writes here, in journal order; HTTP workers read without
 //! asking it. The documents in this map *are* the state, not a copy of it.
 
+use super::expiring::Expiring;
 use crate::domain::client::Client;
 use crate::domain::document::Document;
 use crate::domain::resource::{Connection, Resource, ResourceKind};
@@ -12,6 +13,7 @@ use dashmap::mapref::entry::Entry;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Notify;
 
 /// The place of a user in the tenant's order of creation.
 pub(super) type Slot = u32;
@@ -23,6 +25,8 @@ pub struct Published {
     clients: RwLock<BTreeMap<String, Arc<Client>>>,
     resources: RwLock<BTreeMap<(ResourceKind, String), Arc<Resource>>>,
     version: AtomicU64,
+    moved: Notify,
+    expiring: Expiring,
 }
 
 impl Published {
@@ -86,8 +90,23 @@ impl Published {
         Version::new(self.version.load(Ordering::Acquire))
     }
 
+    /// Waits until this version is published.
+    pub async fn until(&self, version: Version) {
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            // Counted as waiting before the look, so that nothing is missed between the two.
+            moved.as_mut().enable();
+            if self.version() >= version {
+                return;
+            }
+            moved.await;
+        }
+    }
+
     pub(super) fn set_version(&self, version: Version) {
         self.version.store(version.get(), Ordering::Release);
+        self.moved.notify_waiters();
     }
 
     pub(super) fn slot(&self, id: &str) -> Option<Slot> {
@@ -96,14 +115,25 @@ impl Published {
 
     /// Puts a document in place of its predecessor in one step: no reader finds the user missing.
     pub(super) fn put_user(&self, document: Document, slot: Slot) {
-        match self.users.entry(document) {
-            Entry::Occupied(found) => _ = found.replace_entry(slot),
-            Entry::Vacant(free) => _ = free.insert(slot),
-        }
+        let after = document.clone();
+        let before = match self.users.entry(document) {
+            Entry::Occupied(found) => Some(found.replace_entry(slot).0),
+            Entry::Vacant(free) => {
+                free.insert(slot);
+                None
+            }
+        };
+        self.expiring.moved(before.as_ref(), Some(&after));
     }
 
     pub(super) fn remove_user(&self, id: &str) {
-        self.users.remove(id);
+        let before = self.users.remove(id).map(|(document, _)| document);
+        self.expiring.moved(before.as_ref(), None);
+    }
+
+    /// Users with keys whose time has come.
+    pub(super) fn expiring(&self) -> &Expiring {
+        &self.expiring
     }
 
     pub(super) fn put_client(&self, client: Arc<Client>) {

@@ -144,3 +144,61 @@ fn of_many_who_create_the_same_address_exactly_one_succeeds() {
     assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|&&status| status == 409).count(), 15);
 }
+
+/// Reading, adding and writing back would lose most of them.
+#[test]
+fn counts_of_many_clients_add_up_exactly() {
+    const CLIENTS: usize = 16;
+    const EACH: usize = 25;
+    let server = Server::start();
+    let id = create(&server, 0);
+    let target = format!("/api/v2/users/{id}");
+    // Beyond 2^53, where a float cannot count by one any more.
+    let start = 9_007_199_254_740_993_u64;
+    server.json("PATCH", &target, &format!(r#"{{"app_metadata":{{"n":{start}}}}}"#)).expect(200);
+    let ops = ("Content-Type", "application/vnd.dossier.ops+json");
+    let json_patch = ("Content-Type", "application/json-patch+json");
+    let (authorization, server_ref) = (server.admin().to_owned(), &server);
+    std::thread::scope(|threads| {
+        for client in 0..CLIENTS {
+            let (target, authorization) = (&target, authorization.as_str());
+            threads.spawn(move || {
+                let mut connection = server_ref.connect();
+                for number in 0..EACH {
+                    let body = format!(
+                        r#"{{"app_metadata":{{"inc":{{"n":1}},"append":{{"log":"{client}-{number}"}},"add_to_set":{{"clients":{client}}}}}}}"#
+                    );
+                    let headers = [("Authorization", authorization), ops];
+                    let answer =
+                        connection.send("PATCH", target, &headers, Some(body.as_bytes())).unwrap();
+                    answer.expect(200);
+                }
+            });
+        }
+    });
+    let user = server.get(&target).expect(200).json();
+    let bag = &user["app_metadata"];
+    let sum = start + u64::try_from(CLIENTS * EACH).unwrap();
+    assert_eq!(bag["n"].as_u64(), Some(sum));
+    assert_eq!(bag["log"].as_array().unwrap().len(), CLIENTS * EACH);
+    assert_eq!(bag["clients"].as_array().unwrap().len(), CLIENTS);
+    // Of many who test and set, one wins.
+    let statuses: Vec<u16> = std::thread::scope(|threads| {
+        let writers: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let (target, authorization) = (&target, authorization.as_str());
+                threads.spawn(move || {
+                    let path = "/app_metadata/n";
+                    let body = format!(
+                        r#"[{{"op":"test","path":"{path}","value":{sum}}},{{"op":"replace","path":"{path}","value":{client}}}]"#
+                    );
+                    let headers = [("Authorization", authorization), json_patch];
+                    server_ref.request("PATCH", target, &headers, Some(body.as_bytes())).status
+                })
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|&&status| status == 409).count(), CLIENTS - 1);
+}

@@ -12,6 +12,7 @@ mod concurrency;
 mod crash;
 mod damage;
 mod durability;
+mod expiry;
 mod floors;
 mod format_v1;
 mod fuzz;

@@ -5,6 +5,7 @@ use super::{Moment, Rejection, View};
 use crate::domain::change::Outcome;
 use crate::domain::command::{ProviderSignIn, Rehash};
 use crate::domain::document::{Document, KNOWN_MEMBERS};
+use crate::domain::expiry::Expirations;
 use crate::domain::json::{Builder, Object};
 use crate::domain::keys::KeyVersions;
 use crate::domain::resource::{Connection, Family};
@@ -109,6 +110,7 @@ fn first_sign_in(
         password: None,
         made_at: moment.version,
         keys: KeyVersions::default(),
+        expirations: Expirations::default(),
     };
     if connection.set_user_root_attributes != "never_on_login" {
         take_attributes(&mut user, &said.attributes);
@@ -232,6 +234,7 @@ pub(super) fn unlink(
         password: None,
         made_at: moment.version,
         keys: KeyVersions::default(),
+        expirations: Expirations::default(),
     };
     take_attributes(&mut alone, &data);
     alone.profile.username = data.get_str("username").map(std::borrow::Cow::into_owned);

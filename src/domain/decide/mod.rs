@@ -7,6 +7,7 @@
 mod clients;
 mod identities;
 mod jobs;
+mod patches;
 mod resources;
 mod tickets;
 mod users;
@@ -19,6 +20,7 @@ use super::document::Document;
 use super::job::JobKind;
 use super::json::Kind;
 use super::metadata::Bag;
+use super::patch;
 use super::policy::Rules;
 use super::resource::{Connection, Resource, ResourceKind};
 use super::time::{Timestamp, Version};
@@ -299,6 +301,18 @@ pub enum Rejection {
         /// Rows done.
         done: u64,
     },
+    /// A patch of a merge dialect cannot be applied to what is there.
+    #[error(transparent)]
+    PatchFailed(#[from] patch::Failure),
+    /// What a patch makes of a member is not what this member may be; the text says why.
+    #[error("{0}")]
+    PatchedBody(String),
+    /// What a patch makes of a bag is nested too deep.
+    #[error("the result is nested deeper than {limit} levels")]
+    PatchTooDeep {
+        /// Levels allowed.
+        limit: usize,
+    },
 }
 
 /// What a decision is made from besides the view.
@@ -345,6 +359,11 @@ pub fn decide(
     match command {
         Command::CreateUser(new) => users::create(view, moment, *new),
         Command::UpdateUser { id, patch } => users::update(view, moment, &id, *patch),
+        Command::PatchUser { id, patch, body } => patches::user(view, moment, &id, &patch, body),
+        Command::PatchClient { id, patch, body } => {
+            patches::client(view, moment, &id, &patch, body)
+        }
+        Command::ExpireKeys { id } => Ok(users::expire(view, moment, &id)),
         Command::DeleteUser { id } => Ok(users::delete(view, id)),
         Command::ReplaceAppMetadata { id, metadata } => {
             users::replace_app_metadata(view, moment, &id, metadata)

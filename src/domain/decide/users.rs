@@ -4,11 +4,13 @@ use super::{LoginKey, Moment, Rejection, Together, View};
 use crate::domain::change::Outcome;
 use crate::domain::command::{Field, NewUser, UserPatch};
 use crate::domain::condition::paths;
-use crate::domain::document::{Bags, Document};
+use crate::domain::document::{self, Document};
 use crate::domain::entries::{self, Entry};
+use crate::domain::expiry::Expirations;
 use crate::domain::json::Object;
 use crate::domain::keys::KeyVersions;
 use crate::domain::metadata::{self, Bag};
+use crate::domain::patch::Expiry;
 use crate::domain::policy::{Compat, Rules};
 use crate::domain::resource::{Connection, Family, ResourceKind, refresh_token_prefix};
 use crate::domain::user::{Identity, Profile, User, UserId};
@@ -57,6 +59,7 @@ pub(super) fn create(
         password: new.password,
         made_at: moment.version,
         keys: KeyVersions::default(),
+        expirations: Expirations::default(),
     };
     Ok(vec![Outcome::User(Document::of(&user))])
 }
@@ -166,6 +169,15 @@ fn existing(view: &dyn View, id: &UserId) -> Result<User, Rejection> {
 /// The user as changed now, packed; which keys differ from `before` is noted.
 pub(super) fn changed(moment: Moment<'_>, before: &User, mut user: User) -> Outcome {
     user.note_changes(before, moment.version);
+    if !user.expirations.is_empty() {
+        let bag = |user: &User| (user.user_metadata.clone(), user.app_metadata.clone());
+        let (old, new) = (bag(before), bag(&user));
+        let bags = [
+            (Bag::User, old.0.as_ref(), new.0.as_ref()),
+            (Bag::App, old.1.as_ref(), new.1.as_ref()),
+        ];
+        user.expirations = user.expirations.after(&bags, None);
+    }
     let updated_at = moment.after(user.updated_at);
     Outcome::User(Document::of(&User { version: moment.version, updated_at, ..user }))
 }
@@ -196,30 +208,75 @@ pub(super) fn update(
     Ok(vec![changed(moment, &before, user)])
 }
 
+/// Removes the keys whose time has come.
+pub(super) fn expire(view: &dyn View, moment: Moment<'_>, id: &UserId) -> Vec<Outcome> {
+    let Some(document) = view.user(id.as_str()) else { return Vec::new() };
+    let times = document.expirations();
+    let (user, app) = (times.due(Bag::User, moment.now), times.due(Bag::App, moment.now));
+    if user.is_none() && app.is_none() {
+        return Vec::new();
+    }
+    let (old_user, old_app) = bags_of(&document);
+    // What was allowed to be there is not asked again whether it may go.
+    let rest = |bag, old: &Option<Object>, due: &Option<Object>| match due {
+        Some(due) => metadata::patched(bag, old.as_ref(), due),
+        None => old.clone(),
+    };
+    let new = (rest(Bag::User, &old_user, &user), rest(Bag::App, &old_app, &app));
+    vec![with_bags(moment, &document, &(old_user, old_app), &new, None)]
+}
+
 /// The hot path: metadata changes, the rest of the document is copied as it is.
 fn update_bags(
     moment: Moment<'_>,
     document: &Document,
     patch: &UserPatch,
 ) -> Result<Vec<Outcome>, Rejection> {
-    let before = |text: Option<&str>| text.map(Object::trusted);
-    let (old_user, old_app) = (before(document.user_metadata()), before(document.app_metadata()));
+    let (old_user, old_app) = bags_of(document);
     let user = merged(Bag::User, old_user.as_ref(), patch.user_metadata.as_ref(), moment.rules)?;
     let app = merged(Bag::App, old_app.as_ref(), patch.app_metadata.as_ref(), moment.rules)?;
+    let said = patch.expiries.as_deref();
+    Ok(vec![with_bags(moment, document, &(old_user, old_app), &(user, app), said)])
+}
+
+/// `user_metadata` and `app_metadata`.
+type Bags = (Option<Object>, Option<Object>);
+
+fn bags_of(document: &Document) -> Bags {
+    let bag = |text: Option<&str>| text.map(Object::trusted);
+    (bag(document.user_metadata()), bag(document.app_metadata()))
+}
+
+fn with_bags(
+    moment: Moment<'_>,
+    document: &Document,
+    before: &Bags,
+    after: &Bags,
+    said: Option<&[Expiry]>,
+) -> Outcome {
+    let bags = [
+        (Bag::User, before.0.as_ref(), after.0.as_ref()),
+        (Bag::App, before.1.as_ref(), after.1.as_ref()),
+    ];
+    let mut expirations = document.expirations();
+    if said.is_some() || !expirations.is_empty() {
+        expirations = expirations.after(&bags, said);
+    }
     let mut keys = document.keys();
-    for (bag, old, new) in [(Bag::User, &old_user, &user), (Bag::App, &old_app, &app)] {
+    for (bag, old, new) in bags {
         if old != new {
-            let (old, new) = (old.as_ref().map(Object::as_json), new.as_ref().map(Object::as_json));
+            let (old, new) = (old.map(Object::as_json), new.map(Object::as_json));
             keys.note(paths(bag, old), paths(bag, new), moment.version);
         }
     }
-    Ok(vec![Outcome::User(document.with_bags(&Bags {
+    Outcome::User(document.with_bags(&document::Bags {
         version: moment.version,
         updated_at: moment.after(document.updated_at()),
-        user_metadata: user.as_ref(),
-        app_metadata: app.as_ref(),
+        user_metadata: after.0.as_ref(),
+        app_metadata: after.1.as_ref(),
         keys: &keys,
-    }))])
+        expirations: &expirations,
+    }))
 }
 
 /// What a user can be looked up by, where it is new.

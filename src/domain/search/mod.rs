@@ -13,7 +13,7 @@ mod field;
 mod index;
 mod json;
 mod moment;
-mod number;
+pub(in crate::domain) mod number;
 mod parse;
 mod pattern;
 mod predicate;

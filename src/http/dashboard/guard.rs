@@ -8,6 +8,7 @@ use super::session::{Link, Pass, Role, Session};
 use super::{Problem, cookie};
 use crate::domain::command::Command;
 use crate::domain::json::Object;
+use crate::domain::patch::Patch;
 use crate::domain::permit::Caller;
 use crate::http::call::Call;
 use actix_web::http::{Method, header};
@@ -43,11 +44,18 @@ impl Bounds {
             {
                 patch.client_metadata.iter().collect()
             }
+            Command::PatchUser { patch, .. } => {
+                return self.check_places(patch, &["user_metadata", "app_metadata"]);
+            }
+            Command::PatchClient { patch, .. } => {
+                return self.check_places(patch, &["client_metadata"]);
+            }
             Command::SetEntry { entry, .. } => return self.check_key(&entry.key),
             Command::RemoveEntry { key, .. } => return self.check_key(key),
             Command::ReplaceEntries { .. } if self.prefixes.is_empty() => return Ok(()),
             Command::CreateUser(_)
             | Command::UpdateUser { .. }
+            | Command::ExpireKeys { .. }
             | Command::DeleteUser { .. }
             | Command::ReplaceAppMetadata { .. }
             | Command::ReplaceEntries { .. }
@@ -72,6 +80,21 @@ impl Bounds {
                 return Err(beyond("keys that are not yours"));
             }
             bag.keys().try_for_each(|key| self.check_key(&key))?;
+        }
+        Ok(())
+    }
+
+    /// A patch keeps to the bags, and to the keys where not all are the session's.
+    fn check_places(&self, patch: &Patch, bags: &[&str]) -> Result<(), Problem> {
+        for (root, key) in patch.writes() {
+            match key {
+                _ if !bags.contains(&root.as_ref()) => {
+                    return Err(beyond("anything but metadata"));
+                }
+                Some(key) => self.check_key(&key)?,
+                None if self.prefixes.is_empty() => {}
+                None => return Err(beyond("keys that are not yours")),
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::detail::{Detail, Takes};
 use super::shapes;
 use crate::http::dispatch::is_rehearsed;
+use crate::http::patches;
 use crate::http::query::DRY_RUN;
 use crate::http::route::{Access, Dialect, Route};
 use serde_json::{Map, Value, json};
@@ -78,7 +79,10 @@ fn operation(route: &Route, detail: Option<Detail>) -> Value {
     if !parameters.is_empty() {
         out.insert("parameters".to_owned(), Value::Array(parameters));
     }
-    if let Some(body) = body(detail.takes) {
+    if let Some(mut body) = body(detail.takes) {
+        if patches::takes_dialects(route) {
+            add_dialects(&mut body);
+        }
         out.insert("requestBody".to_owned(), body);
     }
     match route.access {
@@ -144,6 +148,40 @@ fn body(takes: Takes) -> Option<Value> {
         Takes::Multipart(files, texts) => return Some(multipart(files, texts)),
     };
     Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
+}
+
+/// The merge dialects beside plain JSON.
+fn add_dialects(body: &mut Value) {
+    let operation = json!({
+        "type": "object",
+        "required": ["op", "path"],
+        "properties": {
+            "op": { "enum": ["add", "remove", "replace", "move", "copy", "test"] },
+            "path": { "type": "string", "description": "A JSON Pointer (RFC 6901)" },
+            "from": { "type": "string", "description": "A JSON Pointer (RFC 6901)" },
+            "value": {},
+        },
+    });
+    let operands = || json!({ "type": "object" });
+    let operations = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "inc": operands(), "append": operands(), "add_to_set": operands(),
+            "remove": { "type": ["object", "array"] }, "set_if_absent": operands(),
+            "max": operands(), "min": operands(), "expire_at": operands(),
+        },
+    });
+    let dialects = [
+        (patches::MERGE, json!({ "type": "object", "description": "RFC 7396" })),
+        (patches::JSON, json!({ "type": "array", "items": operation, "description": "RFC 6902" })),
+        (patches::OPS, json!({ "type": "object", "additionalProperties": operations })),
+    ];
+    if let Some(Value::Object(content)) = body.get_mut("content") {
+        for (media_type, schema) in dialects {
+            content.insert(media_type.to_owned(), json!({ "schema": schema }));
+        }
+    }
 }
 
 fn form(required: &[&str], others: &[&str]) -> Value {

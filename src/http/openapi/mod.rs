@@ -32,6 +32,7 @@ static DETAILS: &[&[Detail]] = &[
     v1::DETAILS,
     v1::clients::DETAILS,
     own::DETAILS,
+    own::bags::DETAILS,
     own::keys::DETAILS,
     own::tenants::DETAILS,
     super::dashboard::DETAILS,
@@ -145,6 +146,9 @@ mod tests {
         let patch = &document["paths"]["/api/v2/users/{id}"]["patch"];
         let schema = &patch["requestBody"]["content"]["application/json"]["schema"];
         assert_eq!(schema["properties"]["user_metadata"]["type"], "object");
+        let content = patch["requestBody"]["content"].as_object().unwrap();
+        assert_eq!(content.len(), 4, "the merge dialects stand beside plain JSON");
+        assert_eq!(content["application/json-patch+json"]["schema"]["type"], "array");
         assert_eq!(patch["responses"]["404"]["$ref"], "#/components/responses/Error-404");
     }
 }

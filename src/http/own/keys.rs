@@ -3,7 +3,8 @@
 
 use crate::domain::change::Channel;
 use crate::domain::command::{ClientPatch, Command, UserPatch};
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, Part};
+use crate::domain::document::Document;
 use crate::domain::json::{self, Builder, Object};
 use crate::domain::metadata::Bag;
 use crate::domain::permit::{READ_USER, UPDATE_USER, permit_read};
@@ -17,6 +18,7 @@ use crate::http::route::{Access, Answering, Dialect, Route};
 use crate::http::schema;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 
 const fn route(
     method: &'static str,
@@ -37,7 +39,7 @@ const fn route(
 
 const USER_KEY: &str = "/dossier/v1/users/{id}/{bag}/{key}";
 const CLIENT_KEY: &str = "/dossier/v1/clients/{id}/client_metadata/{key}";
-const UPDATE_CLIENT: &[Scope] = &[Scope::UPDATE_CLIENTS];
+pub(super) const UPDATE_CLIENT: &[Scope] = &[Scope::UPDATE_CLIENTS];
 
 /// The routes of this module.
 pub static ROUTES: &[Route] = &[
@@ -63,15 +65,18 @@ pub static ROUTES: &[Route] = &[
 
 /// What they take.
 pub static DETAILS: &[Detail] = &[
-    Detail::of("PUT", &[USER_KEY]).takes(Takes::Any).statuses(&[200, 201]),
-    Detail::of("PUT", &[CLIENT_KEY]).takes(Takes::Any).statuses(&[200, 201]),
+    Detail::of("PUT", &[USER_KEY]).takes(Takes::Any),
+    Detail::of("PUT", &[CLIENT_KEY]).takes(Takes::Any),
 ];
+
+/// When a key goes by itself; told where there is one.
+static EXPIRES_AT: HeaderName = HeaderName::from_static("dossier-expires-at");
 
 fn no_key() -> Problem {
     Problem::new(404, "inexistent_key", "The key does not exist.")
 }
 
-fn bag(call: &Call) -> Result<Bag, Problem> {
+pub(super) fn bag(call: &Call) -> Result<Bag, Problem> {
     match call.params.get("bag") {
         "user_metadata" => Ok(Bag::User),
         "app_metadata" => Ok(Bag::App),
@@ -102,7 +107,7 @@ async fn value(call: &mut Call) -> Result<String, Problem> {
 }
 
 fn condition(call: &Call, bag: Bag) -> Result<Condition, Problem> {
-    Ok(Condition { key: Some((bag, call.params.get("key").to_owned())), ..call.condition()? })
+    Ok(Condition { part: Part::Key(bag, call.params.get("key").to_owned()), ..call.condition()? })
 }
 
 fn shown(
@@ -126,7 +131,14 @@ fn get_user_key(call: &Call) -> Result<HttpResponse, Problem> {
         Bag::App | Bag::Client | Bag::Connection => user.app_metadata.as_ref(),
     };
     let value = object.and_then(|object| object.get(key)).ok_or_else(no_key)?;
-    shown(call, StatusCode::OK, user.key_version(bag, key).ok_or_else(no_key)?, value)
+    let version = user.key_version(bag, key).ok_or_else(no_key)?;
+    let mut response = shown(call, StatusCode::OK, version, value)?;
+    if let Some(at) = user.expirations.get(bag, key)
+        && let Ok(at) = HeaderValue::from_str(&at.to_string())
+    {
+        response.headers_mut().insert(EXPIRES_AT.clone(), at);
+    }
+    Ok(response)
 }
 
 fn user_patch(bag: Bag, patch: Object) -> Box<UserPatch> {
@@ -144,7 +156,10 @@ async fn put_user_key(mut call: Call) -> Result<HttpResponse, Problem> {
     let patch = user_patch(bag, only(call.params.get("key"), &value));
     let command = Command::UpdateUser { id, patch };
     let answer = call.write_if(Channel::Dossier, command, condition(&call, bag)?).await?;
-    shown(&call, StatusCode::OK, answer.version, &value)
+    // A value that is there already keeps its tag.
+    let user = answer.change.as_ref().and_then(|change| change.user()).map(Document::user);
+    let version = user.and_then(|user| user.key_version(bag, call.params.get("key")));
+    shown(&call, StatusCode::OK, version.unwrap_or(answer.version), &value)
 }
 
 async fn delete_user_key(call: Call) -> Result<HttpResponse, Problem> {
@@ -175,7 +190,9 @@ async fn put_client_key(mut call: Call) -> Result<HttpResponse, Problem> {
     let value = value(&mut call).await?;
     let command = client_command(&call, &value);
     let answer = call.write_if(Channel::Dossier, command, condition(&call, Bag::Client)?).await?;
-    shown(&call, StatusCode::OK, answer.version, &value)
+    let client = answer.change.as_ref().and_then(|change| change.client());
+    let version = client.map(|client| client.key_version(call.params.get("key")));
+    shown(&call, StatusCode::OK, version.unwrap_or(answer.version), &value)
 }
 
 async fn delete_client_key(call: Call) -> Result<HttpResponse, Problem> {

@@ -8,13 +8,14 @@ use super::{answer_at, json, no_content, wire};
 use crate::domain::change::Channel;
 use crate::domain::client::{Client, Secret};
 use crate::domain::command::{Command, NewClient};
+use crate::domain::patch::Patch;
 use crate::domain::permit::Forbidden;
 use crate::domain::resource::ResourceKind;
 use crate::domain::scope::Scope;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
 use crate::http::signing_key::{self, SigningKey};
-use crate::http::{random, schema};
+use crate::http::{patches, random, schema};
 use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -110,6 +111,9 @@ pub(super) async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
 
 pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     let id = call.params.get("id").to_owned();
+    if let Some(patch) = patches::patch(&mut call, &["client_metadata"]).await? {
+        return update_by_dialect(&call, id, patch).await;
+    }
     let body = call.json().await?;
     let patch = wire::client_patch(&body, call.tenant.rules().compat)?;
     if patch.secret.is_none()
@@ -122,6 +126,22 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
         call.write(Channel::V2, Command::UpdateClient { id, patch: Box::new(patch) }).await?;
     let client = written(&answer)?;
     let body = shown(&call, client, None, call.caller.has_any(SECRETS));
+    Ok(answer_at(StatusCode::OK, client.version).body(body))
+}
+
+/// A patch that changes nothing uses no version: the client is shown as it is.
+async fn update_by_dialect(call: &Call, id: String, patch: Patch) -> Result<HttpResponse, Problem> {
+    if patch.expires_keys() {
+        return Err(Problem::body("Only keys of users can expire."));
+    }
+    let command =
+        Command::PatchClient { id: id.clone(), patch: Box::new(patch), body: wire::patched_client };
+    let answer = call.write(Channel::V2, command).await?;
+    let client = match answer.change.as_ref().and_then(|change| change.client()) {
+        Some(client) => client.clone(),
+        None => call.tenant.published().client(&id).ok_or_else(Problem::no_client)?,
+    };
+    let body = shown(call, &client, None, call.caller.has_any(SECRETS));
     Ok(answer_at(StatusCode::OK, client.version).body(body))
 }
 

@@ -6,11 +6,12 @@ use crate::domain::change::Channel;
 use crate::domain::command::{Command, Field};
 use crate::domain::decide::LoginKey;
 use crate::domain::document::Document;
+use crate::domain::patch::Patch;
 use crate::domain::permit::permit_read;
 use crate::domain::user::UserId;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
-use crate::http::{random, schema};
+use crate::http::{patches, random, schema};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
@@ -50,6 +51,9 @@ pub(super) async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
 
 pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     let id = call.user_id()?;
+    if let Some(patch) = patches::patch(&mut call, &["user_metadata", "app_metadata"]).await? {
+        return update_by_dialect(&call, id, patch).await;
+    }
     let body = call.json().await?;
     let body = wire::user_patch(&body)?;
     let mut patch = body.patch;
@@ -71,6 +75,18 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
 fn main_connection(call: &Call, id: &UserId) -> Option<String> {
     let user = call.tenant.published().user(id.as_str())?.user();
     user.identities.first().map(|identity| identity.connection.clone())
+}
+
+/// A patch that changes nothing uses no version: the user is shown as it is.
+async fn update_by_dialect(call: &Call, id: UserId, patch: Patch) -> Result<HttpResponse, Problem> {
+    let command =
+        Command::PatchUser { id: id.clone(), patch: Box::new(patch), body: wire::patched_user };
+    let answer = call.write(Channel::V2, command).await?;
+    if let Some(document) = answer.change.as_ref().and_then(|change| change.user()) {
+        return Ok(show(StatusCode::OK, document, None));
+    }
+    let document = call.tenant.published().user(id.as_str()).ok_or_else(Problem::no_user)?;
+    Ok(show(StatusCode::OK, &document, None))
 }
 
 pub(super) async fn delete(call: Call) -> Result<HttpResponse, Problem> {

@@ -280,8 +280,41 @@ pub(super) fn user_patch(body: &Object) -> Result<PatchBody, Problem> {
         password,
         user_metadata: body.get_object("user_metadata"),
         app_metadata: body.get_object("app_metadata"),
+        expiries: None,
     };
     Ok(PatchBody { patch, password: plain })
+}
+
+/// Members of the body of a PATCH that no user shows, so that no merge dialect can name them.
+const NOT_SHOWN: [&str; 6] = [
+    "password",
+    "connection",
+    "client_id",
+    "verify_email",
+    "verify_phone_number",
+    "verify_password",
+];
+
+/// Reads what a merge dialect makes of a user's root members.
+pub(in crate::http) fn patched_user(body: &Object) -> Result<UserPatch, String> {
+    refuse(body, &NOT_SHOWN)?;
+    user_patch(body).map(|body| body.patch).map_err(|problem| problem.message)
+}
+
+/// Reads what a merge dialect makes of a client's settings.
+pub(in crate::http) fn patched_client(body: &Object) -> Result<ClientPatch, String> {
+    refuse(body, &["client_secret"])?;
+    client_patch(body, Compat::Strict).map_err(|problem| problem.message)
+}
+
+fn refuse(body: &Object, names: &[&str]) -> Result<(), String> {
+    match body.keys().find(|key| names.contains(&key.as_ref())) {
+        Some(key) => {
+            let detail = format!("Additional properties not allowed: {key}");
+            Err(schema::message(&detail, "", ""))
+        }
+        None => Ok(()),
+    }
 }
 
 fn nothing_to_patch() -> Problem {

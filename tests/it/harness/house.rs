@@ -16,7 +16,7 @@ use dossier::tenant::{self, Directory, Limits, Restored, Seeds, TenantHandle};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ static RING: OnceLock<KeyRing> = OnceLock::new();
 pub(crate) struct House {
     pub(crate) directory: Arc<Directory>,
     pub(crate) services: web::Data<Services>,
+    /// What its clock shows beyond [`NOW`], in milliseconds.
+    pub(crate) passed_ms: Arc<AtomicI64>,
 }
 
 /// A status and the body that came with it.
@@ -67,10 +69,13 @@ impl House {
         let addresses = Addresses { http: "127.0.0.1:80".to_owned(), https: None };
         let settings = Arc::new(Settings::default());
         let ring = RING.get_or_init(ring).clone();
-        let clock = Box::new(|| NOW);
+        let passed_ms = Arc::new(AtomicI64::new(0));
+        let passed = passed_ms.clone();
+        let clock =
+            Box::new(move || Timestamp::from_millis(NOW.millis() + passed.load(Ordering::Acquire)));
         let services = Services::new(directory.clone(), journal, ring, settings, addresses, clock);
         services.is_ready.store(true, Ordering::Release);
-        Self { directory, services: web::Data::new(services) }
+        Self { directory, services: web::Data::new(services), passed_ms }
     }
 
     /// The default tenant.

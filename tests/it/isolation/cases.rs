@@ -359,6 +359,42 @@ pub(super) const CASES: &[Case] = &[
         "create:users",
     ),
     case(
+        "GET /dossier/v1/users/{id}/{bag}",
+        "/dossier/v1/users/{user}/user_metadata",
+        "",
+        "read:users",
+    ),
+    case(
+        "GET /dossier/v1/clients/{id}/client_metadata",
+        "/dossier/v1/clients/{client}/client_metadata",
+        "",
+        "read:clients",
+    ),
+    case(
+        "PUT /dossier/v1/users/{id}/{bag}",
+        "/dossier/v1/users/{user}/user_metadata",
+        r#"{"a":"b"}"#,
+        "update:users",
+    ),
+    case(
+        "PUT /dossier/v1/clients/{id}/client_metadata",
+        "/dossier/v1/clients/{client}/client_metadata",
+        r#"{"a":"b"}"#,
+        "update:clients",
+    ),
+    case(
+        "DELETE /dossier/v1/users/{id}/{bag}",
+        "/dossier/v1/users/{user}/user_metadata",
+        "",
+        "update:users",
+    ),
+    case(
+        "DELETE /dossier/v1/clients/{id}/client_metadata",
+        "/dossier/v1/clients/{client}/client_metadata",
+        "",
+        "update:clients",
+    ),
+    case(
         "GET /dossier/v1/users/{id}/{bag}/{key}",
         "/dossier/v1/users/{user}/user_metadata/k",
         "",

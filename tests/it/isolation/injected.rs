@@ -41,8 +41,9 @@ fn is_meant(case: &Case) -> bool {
     let is_object = ["users", "client", "applications", "logins", "/api/user/"]
         .iter()
         .any(|part| case.route.contains(part));
-    // In v1 what is no root attribute is metadata.
-    let is_bag = case.route.contains(" /api/users") && !case.route.ends_with("/email");
+    // In v1 what is no root attribute is metadata, and a bag is nothing else.
+    let is_bag = case.route.contains(" /api/users") && !case.route.ends_with("/email")
+        || ["/{bag}", "/client_metadata"].iter().any(|end| case.route.ends_with(end));
     is_change && is_object && !is_bag && !case.route.contains("client-grants")
 }
 
