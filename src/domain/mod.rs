@@ -14,6 +14,7 @@ pub mod diff;
 pub mod document;
 pub mod effective;
 pub mod entries;
+pub mod history;
 pub mod job;
 pub mod json;
 pub mod keys;
