@@ -11,6 +11,7 @@ mod actor;
 mod catalog;
 mod directory;
 mod handle;
+pub mod history;
 mod overlay;
 mod published;
 mod restore;
