@@ -33,6 +33,8 @@ pub static TABLES: &[&[Route]] = &[
     v1::ROUTES,
     v1::clients::ROUTES,
     own::ROUTES,
+    own::history::ROUTES,
+    own::history::revert::ROUTES,
     own::keys::ROUTES,
     own::tenants::ROUTES,
     health::ROUTES,

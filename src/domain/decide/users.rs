@@ -124,7 +124,7 @@ pub fn gravatar(email: &str, host: &str) -> String {
 }
 
 /// The first attribute of `profile` that another user of the connection has.
-fn first_clash(
+pub(super) fn first_clash(
     view: &dyn View,
     connection: &str,
     own: Option<&str>,
@@ -223,7 +223,7 @@ fn update_bags(
 }
 
 /// What a user can be looked up by, where it is new.
-fn moved_logins(before: &Profile, after: &Profile) -> Profile {
+pub(super) fn moved_logins(before: &Profile, after: &Profile) -> Profile {
     let moved =
         |old: &Option<String>, new: &Option<String>| if old == new { None } else { new.clone() };
     Profile {

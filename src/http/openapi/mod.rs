@@ -31,6 +31,8 @@ static DETAILS: &[&[Detail]] = &[
     v1::DETAILS,
     v1::clients::DETAILS,
     own::DETAILS,
+    own::history::DETAILS,
+    own::history::revert::DETAILS,
     own::keys::DETAILS,
     own::tenants::DETAILS,
     super::dashboard::DETAILS,

@@ -1,5 +1,6 @@
 //! Dossier's own paths, `/dossier/v1`: what no other dialect has. Errors are as in v2.
 
+pub mod history;
 pub mod keys;
 pub mod tenants;
 
