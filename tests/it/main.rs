@@ -15,6 +15,7 @@ mod floors;
 mod format_v1;
 mod fuzz;
 mod harness;
+mod history;
 mod isolation;
 mod jobs;
 mod laws;
