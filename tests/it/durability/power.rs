@@ -11,7 +11,9 @@ use dossier::domain::json::Object;
 use dossier::domain::permit::Caller;
 use dossier::domain::user::{Profile, UserId};
 use dossier::journal::testing::{Fault, Operation, SimDisk};
-use dossier::journal::{AppendError, Disk, Embedded, Journal, JournalError, Lsn, Progress, Stats};
+use dossier::journal::{
+    AppendError, Cursor, Disk, Embedded, Journal, JournalError, Lsn, Progress, Stats,
+};
 use dossier::store::format::{self, TenantUid};
 use dossier::tenant::{
     Answer, TenantDefinition, TenantError, TenantHandle, by_server, server_provenance,
@@ -107,6 +109,10 @@ impl<J: Journal> Journal for Recorder<J> {
         visit: &mut dyn FnMut(Lsn, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         self.inner.replay(after, visit)
+    }
+
+    fn cursor(&self, after: Lsn) -> Box<dyn Cursor> {
+        self.inner.cursor(after)
     }
 
     fn purge(&self, upto: Lsn) -> Result<(), JournalError> {
