@@ -33,6 +33,12 @@ pub trait Disk: Send + Sync + std::fmt::Debug {
     /// What the operating system says.
     fn read_start(&self, name: &str, limit: usize) -> io::Result<(u64, Vec<u8>)>;
 
+    /// Up to `size_bytes` bytes of a file from `offset` on; fewer where it ends.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn read_part(&self, name: &str, offset: u64, size_bytes: usize) -> io::Result<Vec<u8>>;
+
     /// The names of all files.
     ///
     /// # Errors
@@ -141,6 +147,15 @@ impl Disk for OsDisk {
         let mut start = Vec::new();
         file.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(&mut start)?;
         Ok((size_bytes, start))
+    }
+
+    fn read_part(&self, name: &str, offset: u64, size_bytes: usize) -> io::Result<Vec<u8>> {
+        let file = File::open(self.path(name))?;
+        let left = file.metadata()?.len().saturating_sub(offset);
+        let size_bytes = usize::try_from(left).unwrap_or(usize::MAX).min(size_bytes);
+        let mut part = vec![0; size_bytes];
+        file.read_exact_at(&mut part, offset)?;
+        Ok(part)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

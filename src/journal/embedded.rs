@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::active::{Active, Limits, Trouble};
+use super::cursor::{Cursor, FileCursor};
 use super::disk::Disk;
 use super::error::JournalError;
 use super::gather::Gather;
@@ -260,6 +261,11 @@ impl Journal for Embedded {
         }
         replay::active(&*self.disk, &manifest, durable, &mut visit)
             .map_err(|error| self.or_purged(manifest.active, error))
+    }
+
+    fn cursor(&self, after: Lsn) -> Box<dyn Cursor> {
+        let (disk, catalog) = (Arc::clone(&self.disk), Arc::clone(&self.catalog));
+        Box::new(FileCursor::new(disk, catalog, self.progress.subscribe(), after))
     }
 
     fn purge(&self, upto: Lsn) -> Result<(), JournalError> {

@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{AppendError, Journal, JournalError, Lsn, Progress, Stats};
+use super::{AppendError, Cursor, Journal, JournalError, Lsn, Progress, Stats};
 
 /// A journal without a disk: a record is durable, for what that is worth, at once.
 #[derive(Debug)]
 pub struct InMemory {
-    records: Mutex<Records>,
+    records: Arc<Mutex<Records>>,
     progress: watch::Sender<Progress>,
     is_keeping: bool,
 }
@@ -39,13 +39,13 @@ impl InMemory {
 
     fn new(is_keeping: bool) -> Self {
         Self {
-            records: Mutex::new(Records {
+            records: Arc::new(Mutex::new(Records {
                 kept: VecDeque::new(),
                 oldest: Lsn::new(1),
                 last: Lsn::ZERO,
                 size_bytes: 0,
                 count: 0,
-            }),
+            })),
             progress: watch::Sender::new(Progress::starting_at(Lsn::ZERO)),
             is_keeping,
         }
@@ -53,6 +53,45 @@ impl InMemory {
 
     fn lock(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The cursor of this engine.
+#[derive(Debug)]
+struct MemoryCursor {
+    records: Arc<Mutex<Records>>,
+    place: Lsn,
+}
+
+impl Cursor for MemoryCursor {
+    fn place(&self) -> Lsn {
+        self.place
+    }
+
+    fn read(
+        &mut self,
+        max_bytes: usize,
+        visit: &mut dyn FnMut(Lsn, &[u8]),
+    ) -> Result<bool, JournalError> {
+        let mut left = max_bytes.max(1);
+        while left > 0 {
+            // One at a time: those who append wait for no visit.
+            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            let (oldest, wanted) = (records.oldest, self.place.next());
+            if wanted > records.last {
+                return Ok(false);
+            }
+            let skipped = wanted.get().checked_sub(oldest.get());
+            let index = skipped.and_then(|skipped| usize::try_from(skipped).ok());
+            let Some(payload) = index.and_then(|index| records.kept.get(index)).cloned() else {
+                return Err(JournalError::Purged { wanted, oldest });
+            };
+            drop(records);
+            visit(wanted, &payload);
+            self.place = wanted;
+            left = left.saturating_sub(payload.len().max(1));
+        }
+        Ok(true)
     }
 }
 
@@ -107,6 +146,10 @@ impl Journal for InMemory {
             lsn = lsn.next();
         }
         Ok(())
+    }
+
+    fn cursor(&self, after: Lsn) -> Box<dyn Cursor> {
+        Box::new(MemoryCursor { records: Arc::clone(&self.records), place: after })
     }
 
     fn purge(&self, upto: Lsn) -> Result<(), JournalError> {

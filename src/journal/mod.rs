@@ -13,7 +13,7 @@
 
 mod active;
 mod check;
-
+mod cursor;
 mod disk;
 mod embedded;
 mod error;
@@ -46,6 +46,7 @@ use std::ops::ControlFlow;
 use tokio::sync::watch;
 
 pub use check::{Problem, Report, SegmentReport, check};
+pub use cursor::Cursor;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use embedded::{Embedded, Opened};
 pub use error::{AppendError, JournalError};
@@ -80,6 +81,9 @@ pub trait Journal: Send + Sync + std::fmt::Debug {
         after: Lsn,
         visit: &mut dyn FnMut(Lsn, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError>;
+
+    /// A reader of everything synced behind `after`, which keeps its place between readings.
+    fn cursor(&self, after: Lsn) -> Box<dyn Cursor>;
 
     /// Lets go of whole segments whose records are all at or before `upto`.
     ///

@@ -20,6 +20,11 @@ impl<'a> Walk<'a> {
         Self { bytes, offset: HEADER_BYTES, salt: header.salt, link, next: header.base }
     }
 
+    /// Goes on at the beginning of `bytes`, behind the frame whose checksum is `link`.
+    pub(super) fn resumed(bytes: &'a [u8], salt: u32, link: u32, next: Lsn) -> Self {
+        Self { bytes, offset: 0, salt, link, next }
+    }
+
     /// The next frame. After a flaw the walk stays where it is.
     pub(super) fn step(&mut self) -> Result<Frame<'a>, Flaw> {
         let rest = self.bytes.get(self.offset..).ok_or(Flaw::Blank)?;

@@ -295,6 +295,12 @@ impl Disk for SimDisk {
         Ok((size_bytes, bytes))
     }
 
+    fn read_part(&self, name: &str, offset: u64, size_bytes: usize) -> io::Result<Vec<u8>> {
+        let bytes = self.read(name)?;
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        Ok(bytes.into_iter().skip(offset).take(size_bytes).collect())
+    }
+
     fn list(&self) -> io::Result<Vec<String>> {
         Ok(self.lock().names.keys().cloned().collect())
     }

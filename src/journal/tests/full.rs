@@ -48,6 +48,9 @@ fn a_full_disk_refuses_heals_and_goes_on_with_a_hole_in_the_numbers() {
         assert_eq!(lsn, failed.1.next(), "numbers are never used again");
         acknowledged.push((lsn.get(), b"after".to_vec()));
         assert_eq!(all(&journal), acknowledged);
+        let (mut cursor, mut seen) = (journal.cursor(Lsn::ZERO), Vec::new());
+        cursor.read(1 << 20, &mut |lsn, bytes| seen.push((lsn.get(), bytes.to_vec()))).unwrap();
+        assert_eq!(seen, acknowledged, "a cursor passes over the hole");
         let crashed = disk.fork();
         crashed.cut_power(&mut || false);
         assert_eq!(recover(&crashed).unwrap(), acknowledged, "room {room}");

@@ -45,6 +45,9 @@ impl Journal for InFolder {
     ) -> Result<(), JournalError> {
         self.journal.replay(after, visit)
     }
+    fn cursor(&self, after: Lsn) -> Box<dyn crate::journal::Cursor> {
+        self.journal.cursor(after)
+    }
     fn purge(&self, upto: Lsn) -> Result<(), JournalError> {
         self.journal.purge(upto)
     }
@@ -132,6 +135,53 @@ fn what_was_purged_cannot_be_asked_for() {
         let error = try_all(journal, Lsn::ZERO).unwrap_err();
         assert!(matches!(error, JournalError::Purged { .. }), "{error}");
         append_durably(journal, b"goes on");
+    });
+}
+
+#[test]
+fn a_cursor_goes_on_where_it_stopped_and_sees_every_record_once() {
+    check(|journal| {
+        for max_bytes in [1, 40, 1 << 20] {
+            let (mut cursor, mut seen) = (journal.cursor(Lsn::ZERO), Vec::new());
+            for round in 0..6 {
+                for number in 1..=10 {
+                    append(journal, &payload(round * 10 + number)).unwrap();
+                }
+                journal.flush().unwrap();
+                let upto = journal.progress().borrow().synced;
+                while cursor.place() < upto {
+                    let visit =
+                        &mut |lsn: Lsn, bytes: &[u8]| seen.push((lsn.get(), bytes.to_vec()));
+                    cursor.read(max_bytes, visit).unwrap();
+                }
+                assert!(
+                    !cursor.read(max_bytes, &mut |_, _| unreachable!("nothing is new")).unwrap()
+                );
+            }
+            assert_eq!(seen, all(journal), "{max_bytes}");
+        }
+    });
+}
+
+#[test]
+fn a_cursor_begins_after_any_place_and_survives_a_purge_behind_it() {
+    check(|journal| {
+        for number in 1..=50 {
+            append_durably(journal, &payload(number));
+        }
+        journal.flush().unwrap();
+        for after in 0..=50 {
+            let (mut cursor, mut seen) = (journal.cursor(Lsn::new(after)), Vec::new());
+            cursor.read(1 << 20, &mut |lsn, bytes| seen.push((lsn.get(), bytes.to_vec()))).unwrap();
+            assert_eq!(seen, payloads(50).split_off(usize::try_from(after).unwrap()));
+        }
+        let (mut ahead, mut behind) = (journal.cursor(Lsn::new(40)), journal.cursor(Lsn::ZERO));
+        journal.purge(Lsn::new(40)).unwrap();
+        let mut seen = 0;
+        ahead.read(1 << 20, &mut |_, _| seen += 1).unwrap();
+        assert_eq!(seen, 10);
+        let error = behind.read(1, &mut |_, _| {}).unwrap_err();
+        assert!(matches!(error, JournalError::Purged { .. }), "{error}");
     });
 }
 
