@@ -133,14 +133,14 @@ impl Document {
     }
 
     /// The version that made the user.
-    pub(super) fn made_at(&self) -> Version {
+    pub fn made_at(&self) -> Version {
         self.private_member("made")
             .and_then(|raw| raw.parse().ok())
             .map_or(self.version(), Version::new)
     }
 
     /// Which keys changed since the user was made.
-    pub(super) fn keys(&self) -> KeyVersions {
+    pub fn keys(&self) -> KeyVersions {
         self.private_member("keys").map(KeyVersions::from_json).unwrap_or_default()
     }
 

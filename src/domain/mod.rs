@@ -15,6 +15,7 @@ pub mod document;
 pub mod effective;
 pub mod entries;
 pub mod expiry;
+pub mod history;
 pub mod job;
 pub mod json;
 pub mod keys;

@@ -6,6 +6,7 @@
 
 pub mod data_dir;
 pub mod format;
+pub mod history;
 pub mod manifest;
 pub mod restore;
 pub mod snapshot;

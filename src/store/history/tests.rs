@@ -1,0 +1,214 @@
+//! What the history keeps, and lets go of.
+
+use super::*;
+use crate::domain::change::Provenance;
+use crate::domain::document::tests::jane;
+use crate::domain::history::{Image, Keep, Was};
+use crate::domain::time::Timestamp;
+use crate::domain::user::{User, UserId};
+use std::sync::Arc;
+
+const UID: TenantUid = TenantUid(3);
+const ALL: Keep = Keep { versions: 0, age_ms: 0, bytes: 0 };
+const LAST: Version = Version::new(u64::MAX);
+
+fn at(hours: i64) -> Timestamp {
+    Timestamp::from_millis(hours * 3_600_000)
+}
+
+fn user(id: &str, version: u64) -> Outcome {
+    let user = User { id: UserId::trusted(id), version: Version::new(version), ..jane() };
+    Outcome::User(Document::of(&user))
+}
+
+fn put(store: &Store, uid: TenantUid, version: u64, outcomes: Vec<Outcome>) {
+    let hours = i64::try_from(version).unwrap();
+    let provenance = Provenance { actor: format!("a{version}"), ..Provenance::default() };
+    let change = Change { version: Version::new(version), at: at(hours), provenance, outcomes };
+    let record = crate::store::format::encode_change(uid, &change);
+    let mut batch = store.batch();
+    batch.change(uid, &change, &record);
+    batch.mark(Mark { lsn: version, crc: crc32c::crc32c(&record) });
+    batch.commit().unwrap();
+}
+
+fn versions(store: &Store, uid: TenantUid, id: &str) -> Vec<u64> {
+    let images = store.images(uid, Subject::User, id, LAST);
+    images.map(|image| image.unwrap().0.version.get()).collect()
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("history")).unwrap();
+    (folder, store)
+}
+
+#[test]
+fn images_come_newest_first_with_who_made_them() {
+    let (_folder, store) = store();
+    put(&store, UID, 1, vec![user("auth0|1", 1), user("auth0|2", 1)]);
+    put(&store, UID, 2, vec![user("auth0|1", 2)]);
+    put(&store, UID, 3, vec![Outcome::UserGone(UserId::trusted("auth0|1"))]);
+    assert_eq!(versions(&store, UID, "auth0|1"), [3, 2, 1]);
+    assert_eq!(versions(&store, UID, "auth0|2"), [1]);
+    assert_eq!(versions(&store, TenantUid(4), "auth0|1"), [0_u64; 0]);
+    let (image, _) =
+        store.images(UID, Subject::User, "auth0|1", Version::new(2)).next().unwrap().unwrap();
+    assert_eq!(image.provenance.unwrap().actor, "a2");
+    assert!(matches!(image.was, Was::User(document) if document.version() == Version::new(2)));
+    let gone = store.image(UID, Subject::User, "auth0|1", Version::new(3)).unwrap().unwrap();
+    assert!(matches!(gone.was, Was::Gone));
+}
+
+#[test]
+fn it_is_all_there_when_opened_again_and_knows_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 1..=3 {
+        let store = Store::open(folder.path()).unwrap();
+        put(&store, UID, round, vec![user("auth0|1", round)]);
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.mark().unwrap().unwrap().lsn, round);
+        assert_eq!(versions(&store, UID, "auth0|1").len(), usize::try_from(round).unwrap());
+    }
+}
+
+#[test]
+fn changes_are_told_in_order_and_found_by_time() {
+    let (_folder, store) = store();
+    for version in 1..=20 {
+        put(&store, UID, version, vec![user(&format!("auth0|{}", version % 3), version)]);
+        put(&store, TenantUid(4), version, vec![user("auth0|9", version)]);
+    }
+    let changes = store.changes_after(UID, Version::new(17), 10).unwrap();
+    assert_eq!(changes.iter().map(|change| change.version.get()).collect::<Vec<_>>(), [18, 19, 20]);
+    assert_eq!(changes[0].touched, [(Subject::User, "auth0|0".to_owned())]);
+    for version in 1..=21 {
+        let hours = i64::try_from(version).unwrap();
+        assert_eq!(store.version_before(UID, at(hours)).unwrap().get(), (version - 1).min(20));
+    }
+    assert_eq!(store.last_version(UID).unwrap(), Some(Version::new(20)));
+    assert_eq!(store.tenants().unwrap(), [UID, TenantUid(4)]);
+}
+
+#[test]
+fn beyond_the_limits_one_image_stays_to_say_how_it_was() {
+    let (_folder, store) = store();
+    for version in 1..=10 {
+        put(&store, UID, version, vec![user("auth0|1", version)]);
+    }
+    let retain =
+        |keep: Keep, now| store.retain(UID, Subject::User, "auth0|1", &keep, at(now)).unwrap();
+    retain(ALL, 100);
+    assert_eq!(versions(&store, UID, "auth0|1").len(), 10);
+    retain(Keep { versions: 6, ..ALL }, 100);
+    assert_eq!(versions(&store, UID, "auth0|1"), [10, 9, 8, 7, 6, 5, 4]);
+    assert_eq!(store.floor(UID).unwrap(), Version::new(3));
+    retain(Keep { age_ms: 3 * 3_600_000, ..ALL }, 10);
+    assert_eq!(versions(&store, UID, "auth0|1"), [10, 9, 8, 7, 6]);
+    retain(Keep { bytes: 1, ..ALL }, 100);
+    assert_eq!(versions(&store, UID, "auth0|1"), [10, 9]);
+}
+
+#[test]
+fn what_is_young_stays_for_readers_of_events_up_to_a_multiple() {
+    let (_folder, store) = store();
+    for version in 1..=10 {
+        put(&store, UID, version, vec![user("auth0|1", version)]);
+    }
+    // All of them are of the future: younger than the grace.
+    let retain = |versions| {
+        let keep = Keep { versions, ..ALL };
+        store.retain(UID, Subject::User, "auth0|1", &keep, at(0)).unwrap();
+    };
+    retain(3);
+    assert_eq!(versions(&store, UID, "auth0|1").len(), 10);
+    retain(2);
+    assert_eq!(versions(&store, UID, "auth0|1").len(), 9);
+}
+
+#[test]
+fn a_sweep_looks_after_every_object_and_forgets_who_is_long_gone() {
+    let (_folder, store) = store();
+    for version in 1..=9 {
+        put(&store, UID, version, vec![user(&format!("auth0|{}", version % 3), version)]);
+    }
+    put(&store, UID, 10, vec![Outcome::UserGone(UserId::trusted("auth0|0"))]);
+    let keep = Keep { versions: 1, age_ms: 50 * 3_600_000, bytes: 0 };
+    let mut place = None;
+    loop {
+        place = store.retain_some(place, 2, &keep, at(100)).unwrap();
+        if place.is_none() {
+            break;
+        }
+    }
+    assert_eq!(versions(&store, UID, "auth0|0"), [0_u64; 0]);
+    assert_eq!(versions(&store, UID, "auth0|1"), [7, 4]);
+    store.retain_changes(UID, 100, &keep, at(55)).unwrap();
+    assert_eq!(store.changes_after(UID, Version::ZERO, 1).unwrap()[0].version, Version::new(5));
+    store.retain_changes(UID, 100, &keep, at(1000)).unwrap();
+    assert_eq!(store.last_version(UID).unwrap(), Some(Version::new(10)), "the last one stays");
+}
+
+#[test]
+fn a_tenant_an_object_and_what_never_was_can_be_removed() {
+    let (_folder, store) = store();
+    for version in 1..=6 {
+        put(&store, UID, version, vec![user("auth0|1", version), user("auth0|2", version)]);
+        put(&store, TenantUid(4), version, vec![user("auth0|1", version)]);
+    }
+    store.take_back(UID, Version::new(4)).unwrap();
+    assert_eq!(versions(&store, UID, "auth0|1"), [4, 3, 2, 1]);
+    assert_eq!(store.last_version(UID).unwrap(), Some(Version::new(4)));
+    store.erase_object(UID, Subject::User, "auth0|1").unwrap();
+    let left: Vec<_> =
+        store.images(UID, Subject::User, "auth0|1", LAST).map(Result::unwrap).collect();
+    assert!(matches!(left.as_slice(), [(Image { was: Was::Gone, .. }, _)]));
+    assert_eq!(versions(&store, UID, "auth0|2"), [4, 3, 2, 1]);
+    store.erase_tenant(UID).unwrap();
+    assert_eq!(versions(&store, UID, "auth0|2"), [0_u64; 0]);
+    assert_eq!(store.tenants().unwrap(), [TenantUid(4)]);
+    assert_eq!(versions(&store, TenantUid(4), "auth0|1").len(), 6);
+}
+
+#[test]
+fn what_a_snapshot_has_is_an_image_nobody_is_known_to_have_made() {
+    let (_folder, store) = store();
+    let mut batch = store.batch();
+    let Outcome::User(document) = user("auth0|1", 5) else { unreachable!() };
+    batch.user(UID, &document);
+    let client = Arc::new(crate::domain::client::Client {
+        id: "c".to_owned(),
+        version: Version::new(2),
+        settings: crate::domain::json::Object::empty(),
+        client_metadata: None,
+        secret: None,
+        is_global: false,
+        made_at: Version::new(2),
+        keys: crate::domain::keys::KeyVersions::default(),
+    });
+    batch.client(UID, &client);
+    batch.tenant("alpha", UID);
+    batch.commit().unwrap();
+    let image = store.image(UID, Subject::User, "auth0|1", Version::new(5)).unwrap().unwrap();
+    assert!(image.provenance.is_none());
+    assert!(store.image(UID, Subject::Client, "c", Version::new(2)).unwrap().is_some());
+    assert_eq!(store.tenant_named("alpha").unwrap(), Some(UID));
+}
+
+#[test]
+fn a_folder_of_another_format_or_of_rubbish_is_refused_and_can_be_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("history");
+    let store = Store::open(&own).unwrap();
+    store.tree.insert(keys::meta("format"), b"2").unwrap();
+    drop(store);
+    assert!(matches!(Store::open(&own), Err(HistoryError::Format)));
+    for _ in 0..2 {
+        let aside = set_aside(&own).unwrap();
+        assert!(aside.exists() && !own.exists());
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(own.join("version"), b"rubbish").unwrap();
+        Store::open(&own).unwrap_err();
+    }
+}
