@@ -13,6 +13,7 @@ mod directory;
 mod expiring;
 mod finder;
 mod handle;
+pub mod history;
 mod overlay;
 mod published;
 mod restore;

@@ -26,7 +26,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-pub use read::{Images, TouchedAt};
+pub use read::{Head, Images, TouchedAt};
 
 /// The format of the keys and values.
 const FORMAT: &[u8] = b"1";

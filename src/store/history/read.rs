@@ -26,6 +26,17 @@ impl Iterator for Images {
     }
 }
 
+/// What is known of an image without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The version of its change.
+    pub version: Version,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Bytes it takes.
+    pub size_bytes: u64,
+}
+
 /// One change of a tenant: when, and what it touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TouchedAt {
@@ -42,6 +53,27 @@ impl Store {
     pub fn images(&self, uid: TenantUid, kind: Subject, id: &str, upto: Version) -> Images {
         let first = keys::object(uid, kind, id);
         Images(self.tree.range(first..=keys::image(uid, kind, id, upto)))
+    }
+
+    /// What images there are of an object, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn heads(
+        &self,
+        uid: TenantUid,
+        kind: Subject,
+        id: &str,
+    ) -> Result<Vec<Head>, HistoryError> {
+        let mut heads = Vec::new();
+        for found in self.tree.prefix(keys::object(uid, kind, id)).rev() {
+            let (key, value) = found.into_inner()?;
+            let read = keys::version_of(&key).zip(entry::time_of_image(&value));
+            let (version, at) = read.ok_or_else(damaged)?;
+            let size_bytes = u64::try_from(value.len()).unwrap_or(u64::MAX);
+            heads.push(Head { version, at, size_bytes });
+        }
+        Ok(heads)
     }
 
     /// The image a change left of an object, if it is kept.

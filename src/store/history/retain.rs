@@ -29,13 +29,8 @@ impl Store {
         keep: &Keep,
         now: Timestamp,
     ) -> Result<(), HistoryError> {
-        let mut images = Vec::new();
-        for found in self.tree.prefix(keys::object(uid, kind, id)).rev() {
-            let (key, value) = found.into_inner()?;
-            let at = entry::time_of_image(&value).ok_or_else(read::damaged)?;
-            images.push((key, at, u64::try_from(value.len()).unwrap_or(u64::MAX)));
-        }
-        let sizes = || images.iter().map(|(_, at, size)| (*at, *size));
+        let images = self.heads(uid, kind, id)?;
+        let sizes = || images.iter().map(|head| (head.at, head.size_bytes));
         let by_age = Keep { versions: 0, bytes: 0, ..*keep };
         let generous = Keep {
             versions: keep.versions.saturating_mul(usize::try_from(GRACE_FACTOR).unwrap_or(4)),
@@ -44,7 +39,7 @@ impl Store {
         };
         let young = images
             .iter()
-            .take_while(|(_, at, _)| now.millis().saturating_sub(at.millis()) <= GRACE_MS)
+            .take_while(|head| now.millis().saturating_sub(head.at.millis()) <= GRACE_MS)
             .count();
         let kept = keep.count(sizes(), now).max(young.min(generous.count(sizes(), now)));
         let kept = kept.min(by_age.count(sizes(), now));
@@ -53,10 +48,10 @@ impl Store {
             return Ok(());
         };
         let mut batch = self.database.batch();
-        for (key, ..) in gone {
-            batch.remove(&self.tree, key.clone());
+        for head in gone {
+            batch.remove(&self.tree, keys::image(uid, kind, id, head.version));
         }
-        let last = gone.first().and_then(|(key, ..)| keys::version_of(key)).unwrap_or_default();
+        let last = gone.first().map(|head| head.version).unwrap_or_default();
         let floor = self.tree.get(keys::floor(uid))?.and_then(|value| keys::version_of(&value));
         if floor.is_none_or(|floor| floor < last) {
             batch.insert(&self.tree, keys::floor(uid), last.get().to_be_bytes());

@@ -16,7 +16,7 @@ mod read;
 mod write;
 
 pub use layout::Header;
-pub use read::{Loaded, Summary, read, verify};
+pub use read::{Loaded, Summary, each_block, read, verify};
 pub use write::{Pace, Unpaced, Written, write};
 
 /// The ending of a snapshot's name.

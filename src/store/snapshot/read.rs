@@ -86,6 +86,18 @@ pub fn verify(path: &Path) -> Result<Summary, StoreError> {
     Ok(Summary { header: dump.header, users, clients, resources, blocks, bytes: dump.bytes })
 }
 
+/// Shows what a snapshot holds block by block, and keeps nothing.
+///
+/// # Errors
+/// As [`read`]; what was shown before is good.
+pub fn each_block(path: &Path, visit: &mut dyn FnMut(Block)) -> Result<(), StoreError> {
+    let dump = Dump::open(path)?;
+    dump.each(|piece, bytes| {
+        visit(dump.decode(piece, bytes)?);
+        Ok(())
+    })
+}
+
 /// Decodes all blocks, and returns them in their order.
 fn decode_all(dump: &Dump, threads: usize) -> Result<Vec<Block>, StoreError> {
     let cursor = Mutex::new(Cursor::default());

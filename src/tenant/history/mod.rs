@@ -1,0 +1,237 @@
+//! The history beside the tenants: a follower of the journal, and the way to read what it keeps.
+//!
+//! One thread reads every synced record from the journal itself and puts it into the
+//! [`Store`]; there is no queue, and a restart and going along are the same path. Nothing waits
+//! for it but readers of the past, for a bounded time. Whatever happens to it, it is told and
+//! nothing else is harmed: a history that cannot be read is put aside and built anew.
+
+mod build;
+mod follow;
+mod look;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::history::Keep;
+use crate::domain::time::{Timestamp, Version};
+use crate::journal::{Journal, Lsn};
+use crate::store::data_dir::DataDir;
+use crate::store::format::TenantUid;
+use crate::store::history::{HistoryError, Store};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+pub use look::{AsOf, Entry, Look, Page, Point, Span};
+
+/// How long a reader of the past waits for the follower.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How the follower is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryHealth {
+    /// It goes along.
+    Following,
+    /// It is being built from snapshots and the journal.
+    Building,
+    /// It failed; it is built anew or gone on with at the next start.
+    Failed,
+}
+
+/// Why the past cannot be told at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// The follower did not come along in time.
+    #[error("the history is not up to date yet, try again in a moment")]
+    Behind,
+    /// It failed.
+    #[error("the history failed and is not available until a restart")]
+    Failed,
+}
+
+/// Where records come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A journal that is there after a restart.
+    Lasting,
+    /// A journal in memory, which begins anew with each start and is kept for the follower alone.
+    Passing,
+}
+
+/// What the history works on.
+pub struct HistoryParts {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where snapshots lie, to build it from.
+    pub dir: Arc<DataDir>,
+    /// The journal it follows.
+    pub journal: Arc<dyn Journal>,
+    /// What kind of journal that is.
+    pub source: Source,
+    /// The tenants there are, and the version each has.
+    pub living: Vec<(TenantUid, Version)>,
+    /// The limits.
+    pub keep: Keep,
+    /// Tells the time.
+    pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl std::fmt::Debug for HistoryParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HistoryParts").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// The history of all tenants, going along.
+#[derive(Debug)]
+pub struct History {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    store: Store,
+    journal: Arc<dyn Journal>,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    keep: RwLock<Keep>,
+    place: watch::Sender<Lsn>,
+    has_failed: AtomicBool,
+    is_building: AtomicBool,
+    is_stopping: AtomicBool,
+    /// Somebody waits: the follower need not gather more.
+    hurry: Notify,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("place", &*self.place.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn keep(&self) -> Keep {
+        *self.keep.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, error: &dyn std::fmt::Display) {
+        if !self.has_failed.swap(true, Ordering::AcqRel) {
+            log::error!(error:% = error; "the history failed and is not told until a restart; nothing else is harmed");
+        }
+    }
+}
+
+impl History {
+    /// Opens the history, or begins one, and follows the journal from where it stopped.
+    ///
+    /// What cannot be used is put aside and built anew; that is logged.
+    ///
+    /// # Errors
+    /// When not even an empty one can be made, or no thread started.
+    pub fn start(parts: HistoryParts) -> Result<Self, HistoryError> {
+        let (store, begin) = build::open(&parts)?;
+        let folder = parts.folder.clone();
+        let shared = Arc::new(Shared {
+            store,
+            journal: parts.journal.clone(),
+            clock: parts.clock,
+            keep: RwLock::new(parts.keep),
+            place: watch::Sender::new(Lsn::ZERO),
+            has_failed: AtomicBool::new(false),
+            is_building: AtomicBool::new(begin.is_building()),
+            is_stopping: AtomicBool::new(false),
+            hurry: Notify::new(),
+        });
+        let follower =
+            follow::Follower::new(shared.clone(), parts.dir, parts.source, parts.living, begin);
+        let thread = std::thread::Builder::new()
+            .name("history".to_owned())
+            .spawn(move || follower.run())
+            .map_err(|source| HistoryError::Io { path: folder, source })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// How it is.
+    pub fn health(&self) -> HistoryHealth {
+        if self.shared.has_failed.load(Ordering::Acquire) {
+            HistoryHealth::Failed
+        } else if self.shared.is_building.load(Ordering::Acquire) {
+            HistoryHealth::Building
+        } else {
+            HistoryHealth::Following
+        }
+    }
+
+    /// Bytes it takes on disk.
+    pub fn size_bytes(&self) -> u64 {
+        self.shared.store.size_bytes()
+    }
+
+    /// Changes the limits.
+    pub fn set_keep(&self, keep: Keep) {
+        *self.shared.keep.write().unwrap_or_else(PoisonError::into_inner) = keep;
+    }
+
+    /// How far the follower is; every step wakes the watchers.
+    pub fn place(&self) -> watch::Receiver<Lsn> {
+        self.shared.place.subscribe()
+    }
+
+    /// Waits until everything durable at the moment of the call is in the history, and gives a
+    /// look at a tenant's past. Looking reads the disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the follower failed or does not come along in time.
+    pub async fn look(&self, uid: TenantUid) -> Result<Look, Unavailable> {
+        let target = self.shared.journal.progress().borrow().durable;
+        let mut place = self.shared.place.subscribe();
+        if self.shared.has_failed.load(Ordering::Acquire) {
+            return Err(Unavailable::Failed);
+        }
+        if *place.borrow() < target {
+            self.shared.hurry.notify_one();
+            let come = place.wait_for(|place| *place >= target);
+            match tokio::time::timeout(PATIENCE, come).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) | Err(_) => return Err(Unavailable::Behind),
+            }
+        }
+        let (store, keep) = (self.shared.store.clone(), self.shared.keep());
+        Ok(Look { store, uid, keep, now: (self.shared.clock)() })
+    }
+
+    /// Makes what is in it survive a power cut, and says up to where the journal may let go;
+    /// `None` when it failed and needs nothing of the journal any more.
+    pub fn persisted(&self) -> Option<Lsn> {
+        if self.shared.has_failed.load(Ordering::Acquire) {
+            return None;
+        }
+        // In this order: what is at or before this place has been put in.
+        let place = *self.shared.place.borrow();
+        match self.shared.store.persist() {
+            Ok(()) => Some(place),
+            Err(error) => {
+                self.shared.fail(&error);
+                None
+            }
+        }
+    }
+
+    /// Takes what is durable by now, makes it last, and ends the follower.
+    pub fn stop(&self) {
+        self.shared.is_stopping.store(true, Ordering::Release);
+        self.shared.hurry.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // If it panicked it has told everybody already.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
