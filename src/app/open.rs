@@ -9,6 +9,7 @@ use crate::journal::{self, Embedded, InMemory, Journal, OsDisk};
 use crate::store::StoreError;
 use crate::store::data_dir::{Created, DataDir, has_files};
 use crate::store::manifest::Manifest;
+use crate::tenant::history::{History, HistoryParts, Source};
 use crate::tenant::{self, Directory, Limits, RestoreReport, Restored, TenantDefinition};
 use actix::ArbiterHandle;
 use std::collections::HashMap;
@@ -46,7 +47,7 @@ pub fn open(settings: &Settings) -> Result<Opened, AppError> {
     let keys = KeyStore::open(dir.root(), clock::now().seconds())?;
     let is_memory = settings.storage.mode == config::StorageMode::Memory;
     let (journal, restored, fixed_lsn, torn) =
-        if is_memory { in_memory() } else { from_disk(settings, &dir)? };
+        if is_memory { in_memory(settings) } else { from_disk(settings, &dir)? };
     Ok(Opened {
         dir: Arc::new(dir),
         created,
@@ -61,13 +62,19 @@ pub fn open(settings: &Settings) -> Result<Opened, AppError> {
 
 type State = (Arc<dyn Journal>, Restored, Option<u64>, Option<String>);
 
-fn in_memory() -> State {
+/// A journal in memory; the history, if there is one, reads it and lets go of what it has read.
+fn passing(settings: &Settings) -> Arc<dyn Journal> {
+    let is_read = settings.history.enabled;
+    Arc::new(if is_read { InMemory::keeping() } else { InMemory::forgetting() })
+}
+
+fn in_memory(settings: &Settings) -> State {
     let restored = Restored {
         states: HashMap::new(),
         manifest: Manifest::default(),
         report: RestoreReport::default(),
     };
-    (Arc::new(InMemory::forgetting()), restored, None, None)
+    (passing(settings), restored, None, None)
 }
 
 fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
@@ -88,7 +95,7 @@ fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
     Ok(match settings.journal.durability {
         config::Durability::Snapshot => {
             let covered = embedded.stats().last.get();
-            (Arc::new(InMemory::forgetting()), restored, Some(covered), torn)
+            (passing(settings), restored, Some(covered), torn)
         }
         config::Durability::Always | config::Durability::Interval => {
             (Arc::new(embedded), restored, None, torn)
@@ -151,6 +158,46 @@ pub fn start_tenants(
         settings.limits.tenants,
         rules_of,
     ))
+}
+
+/// Starts the history beside the tenants, where it is kept.
+///
+/// It never keeps the server from starting: without one, its routes say so.
+pub fn start_history(
+    settings: &Settings,
+    opened: &Opened,
+    directory: &Directory,
+) -> Option<Arc<History>> {
+    if !settings.history.enabled {
+        return None;
+    }
+    let is_memory = settings.storage.mode == config::StorageMode::Memory;
+    let folder = opened.dir.history();
+    if is_memory && folder.exists() {
+        // What was kept in memory is gone, and so is its past.
+        if let Err(error) = std::fs::remove_dir_all(&folder) {
+            log::warn!(error:% = error; "an older history could not be removed");
+        }
+    }
+    let is_passing = is_memory || opened.fixed_lsn.is_some();
+    let tenants = directory.tenants();
+    let living = tenants.iter().map(|tenant| (tenant.uid(), tenant.published().version()));
+    let started = History::start(HistoryParts {
+        folder,
+        dir: opened.dir.clone(),
+        journal: opened.journal.clone(),
+        source: if is_passing { Source::Passing } else { Source::Lasting },
+        living: living.collect(),
+        keep: super::operate::history_limits(settings),
+        clock: Box::new(clock::now),
+    });
+    match started {
+        Ok(history) => Some(Arc::new(history)),
+        Err(error) => {
+            log::error!(error:% = error; "there is no history until a restart; nothing else is harmed");
+            None
+        }
+    }
 }
 
 /// The limits and habits of a tenant.

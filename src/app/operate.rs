@@ -3,6 +3,7 @@
 use super::keys::KeyStore;
 use super::{clock, logging, open};
 use crate::config::{self, Loaded};
+use crate::domain::history::Keep;
 use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
 use crate::http::services::Services;
 use crate::tenant::{SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots};
@@ -55,6 +56,16 @@ pub fn snapshot_settings(settings: &config::Settings) -> SnapshotSettings {
     }
 }
 
+/// How much of the past is kept, as settings say.
+pub fn history_limits(settings: &config::Settings) -> Keep {
+    let own = &settings.history;
+    Keep {
+        versions: own.keep_versions,
+        age_ms: i64::try_from(own.keep_for.as_millis()).unwrap_or(i64::MAX),
+        bytes: own.max_bytes_per_user,
+    }
+}
+
 impl Operations for Operator {
     fn rotate_keys(&self) -> Operating<()> {
         let (keys, services) = (self.keys.clone(), self.services.clone());
@@ -104,6 +115,9 @@ impl Operations for Operator {
                     let rules = Arc::new(open::rules(&settings, &definition));
                     tenant.set_rules(rules).await.map_err(in_words)?;
                 }
+            }
+            if let Some(history) = &services.history {
+                history.set_keep(history_limits(&settings));
             }
             if let Some(snapshots) = snapshots {
                 snapshots.send(snapshot_settings(&settings)).await.map_err(in_words)?;

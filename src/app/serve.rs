@@ -62,6 +62,7 @@ pub async fn serve(
         (0..threads(settings.actor.arbiters)).map(|_| Arbiter::new()).collect();
     let handles = arbiters.iter().map(Arbiter::handle).collect();
     let directory = open::start_tenants(&settings, &mut opened, handles);
+    let history = open::start_history(&settings, &opened, &directory);
     declare::declare(&settings, &directory, opened.dir.root()).await?;
 
     let http = bind(&settings.server.listen.to_string())?;
@@ -80,11 +81,8 @@ pub async fn serve(
         addresses.clone(),
         Box::new(clock::now),
     );
-    let services = web::Data::new(services.with_dashboard(dashboard(
-        running.clone(),
-        &settings,
-        state.clone(),
-    )));
+    let services = services.with_dashboard(dashboard(running.clone(), &settings, state.clone()));
+    let services = web::Data::new(services.with_history(history));
     let (snapshots, snapshot_arbiter) = start_snapshots(&settings, &mut opened, &services, state);
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
     let server = http_server(&settings, services.clone(), &http, secure)?;
@@ -233,6 +231,7 @@ fn start_snapshots(
         manifest: std::mem::take(&mut opened.restored.manifest),
         clock: Box::new(clock::now),
         fixed_lsn: opened.fixed_lsn,
+        history: services.history.clone(),
         state,
     };
     let own = snapshot_settings(settings);
@@ -398,8 +397,12 @@ async fn stop(
             }
         }
     }
+    let history = services.history.clone();
     let last_sync = move || {
         let flushed = journal.flush();
+        if let Some(history) = history {
+            history.stop();
+        }
         journal.close();
         flushed
     };

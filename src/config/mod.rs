@@ -38,8 +38,8 @@ pub use explain::{UnknownKey, explain};
 pub use problem::{Errors, Excerpt, Place, Problem, Warning};
 pub use schema::schema;
 pub use sections::{
-    Actor, Auth, Claims, Cors, Dashboard, Journal, Limits, Log, RateLimit, SECTIONS, Search,
-    Server, Settings, Snapshot, Storage, Test,
+    Actor, Auth, Claims, Cors, Dashboard, History, Journal, Limits, Log, RateLimit, SECTIONS,
+    Search, Server, Settings, Snapshot, Storage, Test,
 };
 pub use show::{print, print_json};
 pub use table::{Section, Setting, setting, settings};

@@ -263,6 +263,18 @@ sections! {
         index_from: u64 = count "5000" ["users"] "1" to "4000000000" zero "never", live;
     }
 
+    /// What users and clients were before: history, blame, undo, events.
+    history: History {
+        /// Whether it is kept.
+        enabled: bool = flag "true", restart;
+        /// Changes kept of each user and client.
+        keep_versions: usize = count "100" ["changes"] "1" to "1000000" zero "no limit", live;
+        /// How long changes are kept.
+        keep_for: Duration = duration "90d" "1s" to "3650d" zero "no limit", live;
+        /// Most bytes kept of one user or client, uncompressed.
+        max_bytes_per_user: u64 = size "256KiB" "1KiB" to "1GiB" zero "no limit", live;
+    }
+
     /// Metadata in tokens. A tenant may override these.
     claims: Claims {
         /// What the name of such a claim begins with.

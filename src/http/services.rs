@@ -11,6 +11,7 @@ use crate::config::{Overridable, Settings};
 use crate::domain::password::{self, PasswordHash};
 use crate::domain::time::Timestamp;
 use crate::journal::Journal;
+use crate::tenant::history::History;
 use crate::tenant::{Directory, TenantHandle};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,6 +45,8 @@ pub struct Services {
     pub addresses: Addresses,
     /// What the dashboard keeps for itself.
     pub dashboard: Dashboard,
+    /// What users and clients were; none where it is not kept.
+    pub history: Option<Arc<History>>,
     keys: RwLock<Arc<KeyRing>>,
     settings: RwLock<Arc<Settings>>,
     clock: Box<Clock>,
@@ -92,6 +95,7 @@ impl Services {
             requests: AtomicU64::new(0),
             addresses,
             dashboard: Dashboard::default(),
+            history: None,
             keys: RwLock::new(Arc::new(keys)),
             settings: RwLock::new(settings),
             clock,
@@ -104,6 +108,12 @@ impl Services {
     #[must_use]
     pub fn with_dashboard(self, dashboard: Dashboard) -> Self {
         Self { dashboard, ..self }
+    }
+
+    /// The same with a history.
+    #[must_use]
+    pub fn with_history(self, history: Option<Arc<History>>) -> Self {
+        Self { history, ..self }
     }
 
     /// The time.

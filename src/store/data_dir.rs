@@ -92,6 +92,11 @@ impl DataDir {
         self.root.join("journal")
     }
 
+    /// Where the history lies.
+    pub fn history(&self) -> PathBuf {
+        self.root.join("history")
+    }
+
     /// The folder of the snapshots.
     pub fn snapshots(&self) -> PathBuf {
         self.root.join("snapshots")

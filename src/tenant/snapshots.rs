@@ -6,8 +6,9 @@
 
 use super::directory::Directory;
 use super::handle::{TenantError, TenantHandle};
+use super::history::History;
 use crate::domain::time::Timestamp;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Lsn};
 use crate::store::StoreError;
 use crate::store::data_dir::DataDir;
 use crate::store::format::TenantUid;
@@ -95,6 +96,7 @@ struct Shared {
     counted: AtomicU64,
     /// With a journal that keeps nothing, every snapshot covers this place.
     fixed_lsn: Option<u64>,
+    history: Option<Arc<History>>,
     state: Arc<SnapshotState>,
 }
 
@@ -126,6 +128,8 @@ pub struct SnapshotParts {
     pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// With a journal that keeps nothing: the place every snapshot covers.
     pub fixed_lsn: Option<u64>,
+    /// What the journal is kept for besides a restore.
+    pub history: Option<Arc<History>>,
     /// Where the outcome of rounds is told.
     pub state: Arc<SnapshotState>,
 }
@@ -150,6 +154,7 @@ impl Snapshots {
                 bytes_per_second: AtomicU64::new(settings.bytes_per_second),
                 counted: AtomicU64::new(counted),
                 fixed_lsn: parts.fixed_lsn,
+                history: parts.history,
                 state: parts.state,
             }),
             settings,
@@ -262,8 +267,10 @@ async fn round(
     }
     manifest.store(&shared.dir)?;
     if shared.fixed_lsn.is_none() {
-        let upto = manifest.replay_from(living.iter().copied());
-        shared.journal.purge(crate::journal::Lsn::new(upto))?;
+        let upto = Lsn::new(manifest.replay_from(living.iter().copied()));
+        // A history that failed holds nothing back: it is built anew.
+        let safe = shared.history.as_ref().and_then(|history| history.persisted());
+        shared.journal.purge(safe.map_or(upto, |safe| safe.min(upto)))?;
     }
     Ok(reports)
 }

@@ -83,11 +83,12 @@ fn follows(journal: &dyn Journal, mark: Mark) -> Result<Begin, &'static str> {
     Ok(Begin::Behind(place))
 }
 
-/// Shows the snapshots of each tenant, block by block: the older one, because it tells more.
+/// Shows the snapshots of each tenant, block by block: the older one, because the journal goes on
+/// behind it and so more is told; the newest where the journal does not go on.
 ///
 /// A tenant whose snapshots cannot be read is passed over: what the journal holds of it is
 /// told all the same.
-pub(super) fn each_block(dir: &DataDir, visit: &mut dyn FnMut(TenantUid, Block)) {
+pub(super) fn each_block(dir: &DataDir, source: Source, visit: &mut dyn FnMut(TenantUid, Block)) {
     let manifest = match Manifest::load(dir) {
         Ok(manifest) => manifest.unwrap_or_default(),
         Err(error) => {
@@ -98,7 +99,11 @@ pub(super) fn each_block(dir: &DataDir, visit: &mut dyn FnMut(TenantUid, Block))
     for uid in manifest.tenants.keys().copied() {
         // While this goes on new snapshots may take the place of those.
         let now = Manifest::load(dir).ok().flatten().unwrap_or_else(|| manifest.clone());
-        let is_read = now.of(uid).iter().rev().any(|entry| each_of(dir, uid, entry, visit));
+        let mut read = |entry: &Entry| each_of(dir, uid, entry, visit);
+        let is_read = match source {
+            Source::Lasting => now.of(uid).iter().rev().any(&mut read),
+            Source::Passing => now.of(uid).iter().any(&mut read),
+        };
         if !is_read {
             log::warn!(tenant:% = uid; "the history is built without a snapshot of this tenant");
         }

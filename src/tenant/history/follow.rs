@@ -151,7 +151,7 @@ impl Follower {
             Begin::Behind(place) => Ok(place),
             Begin::FromSnapshots => {
                 let mut failed = None;
-                build::each_block(&self.dir, &mut |uid, block| {
+                build::each_block(&self.dir, self.source, &mut |uid, block| {
                     if failed.is_some() || !self.living.contains(&uid) {
                         return;
                     }
