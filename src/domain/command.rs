@@ -1,12 +1,16 @@
 //! What is asked of a tenant. Endpoints of every dialect end in one of these.
 
+use super::client::Client;
+use super::document::Document;
 use super::entries::Entry;
+use super::history::Revert;
 use super::job::{ImportUser, NewJob};
 use super::json::{self, Builder, Object};
 use super::password::PasswordHash;
 use super::patch::{Expiry, Patch};
 use super::resource::{Resource, ResourceKind};
 use super::user::{Profile, UserId};
+use std::sync::Arc;
 
 /// What a patch says about one attribute.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -292,6 +296,10 @@ pub enum Command {
         /// The identity's account id, without prefix.
         account: String,
     },
+    /// Put a user, or parts of one, back as they were.
+    RevertUser(Box<Revert<Document>>),
+    /// Put a client, or parts of one, back as it was.
+    RevertClient(Box<Revert<Arc<Client>>>),
     /// Make a client.
     CreateClient(Box<NewClient>),
     /// Change a client's settings, merge into its metadata.

@@ -120,6 +120,8 @@ fn target(command: &Command) -> Target<'_> {
         Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => {
             Target::User(primary.as_str())
         }
+        Command::RevertUser(revert) => Target::User(revert.image.id()),
+        Command::RevertClient(revert) => Target::Client(&revert.image.id),
         Command::UpdateClient { id, .. }
         | Command::PatchClient { id, .. }
         | Command::RotateSecret { id, .. }

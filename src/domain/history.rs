@@ -8,6 +8,8 @@ use super::change::Provenance;
 use super::client::Client;
 use super::diff::{self, Difference};
 use super::document::Document;
+use super::json::Object;
+use super::metadata::Bag;
 use super::time::{Timestamp, Version};
 use std::sync::Arc;
 
@@ -70,6 +72,112 @@ pub fn changes(older: Option<&Image>, newer: Option<&Image>) -> Vec<Difference> 
     diff::between(shown(older).as_deref(), shown(newer).as_deref())
 }
 
+/// A root key of a bag, and the version that set the value it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAt {
+    /// The bag.
+    pub bag: Bag,
+    /// The key.
+    pub key: String,
+    /// The version.
+    pub version: Version,
+}
+
+/// The bags an object of this kind has.
+pub const fn bags(kind: Subject) -> &'static [Bag] {
+    match kind {
+        Subject::User => &[Bag::User, Bag::App],
+        Subject::Client => &[Bag::Client],
+    }
+}
+
+/// Every root key of an object's bags with the version that set its value, in their order.
+pub fn set_at(was: &Was) -> Vec<KeyAt> {
+    let keys = |bag: Bag, object: Option<&Object>, version: &dyn Fn(&str) -> Option<Version>| {
+        let keys = object.into_iter().flat_map(Object::keys);
+        let at = keys.filter_map(|key| {
+            let version = version(&key)?;
+            Some(KeyAt { bag, key: key.into_owned(), version })
+        });
+        at.collect::<Vec<_>>()
+    };
+    match was {
+        Was::User(document) => {
+            let user = document.user();
+            let mut all = keys(Bag::User, user.user_metadata.as_ref(), &|key| {
+                user.key_version(Bag::User, key)
+            });
+            all.extend(keys(Bag::App, user.app_metadata.as_ref(), &|key| {
+                user.key_version(Bag::App, key)
+            }));
+            all
+        }
+        Was::Client(client) => {
+            let version = |key: &str| Some(client.key_version(key));
+            keys(Bag::Client, client.client_metadata.as_ref(), &version)
+        }
+        Was::Gone => Vec::new(),
+    }
+}
+
+/// A part of a user or client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A root attribute of a user, a setting of a client.
+    Root(String),
+    /// A whole bag.
+    Bag(Bag),
+    /// One root key of a bag.
+    Key(Bag, String),
+}
+
+/// Root attributes of a user that can be put back.
+pub const ATTRIBUTES: [&str; 11] = [
+    "blocked",
+    "email",
+    "email_verified",
+    "family_name",
+    "given_name",
+    "name",
+    "nickname",
+    "phone_number",
+    "phone_verified",
+    "picture",
+    "username",
+];
+
+impl Part {
+    /// Reads `name`, `user_metadata` or `user_metadata.hobby`; none for what cannot be put back.
+    pub fn parse(kind: Subject, text: &str) -> Option<Self> {
+        for bag in bags(kind) {
+            let name = bag.to_string();
+            if text == name {
+                return Some(Self::Bag(*bag));
+            }
+            let key = text.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.'));
+            if let Some(key) = key.filter(|key| !key.is_empty()) {
+                return Some(Self::Key(*bag, key.to_owned()));
+            }
+        }
+        let is_known = match kind {
+            Subject::User => ATTRIBUTES.contains(&text),
+            Subject::Client => !text.is_empty() && !["client_id", "client_secret"].contains(&text),
+        };
+        is_known.then(|| Self::Root(text.to_owned()))
+    }
+}
+
+/// What is put back, and how.
+#[derive(Clone, Debug)]
+pub struct Revert<T> {
+    /// The object as it was.
+    pub image: T,
+    /// The parts that are put back; none = all that can be.
+    pub only: Option<Vec<Part>>,
+    /// Whether it is made again when it is no more.
+    pub makes: bool,
+}
+
 /// How much of the past is kept of each object; zero = no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
@@ -108,6 +216,24 @@ impl Keep {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_an_attribute_a_bag_or_a_key_of_one() {
+        let key = |bag, key: &str| Some(Part::Key(bag, key.to_owned()));
+        let user = |text| Part::parse(Subject::User, text);
+        assert_eq!(user("user_metadata"), Some(Part::Bag(Bag::User)));
+        assert_eq!(user("app_metadata.a.b"), key(Bag::App, "a.b"));
+        assert_eq!(user("name"), Some(Part::Root("name".to_owned())));
+        for text in
+            ["", "user_metadata.", "password", "identities", "client_metadata", "user_metadatax"]
+        {
+            assert_eq!(user(text), None, "{text}");
+        }
+        let client = |text| Part::parse(Subject::Client, text);
+        assert_eq!(client("client_metadata.a"), key(Bag::Client, "a"));
+        assert_eq!(client("name"), Some(Part::Root("name".to_owned())));
+        assert_eq!(client("client_secret"), None);
+    }
 
     #[track_caller]
     fn check(keep: Keep, images: &[(i64, u64)], now: i64, expected: usize) {

@@ -127,6 +127,8 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
             may_link(caller, primary)?;
         }
         Command::CreateUser(_)
+        | Command::RevertUser(_)
+        | Command::RevertClient(_)
         | Command::ReplaceAppMetadata { .. }
         | Command::SetEntry { .. }
         | Command::ReplaceEntries { .. }
@@ -155,9 +157,25 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
             {
                 return Err(Forbidden::Members { expected: &[Scope::UPDATE_CLIENT_KEYS] });
             }
+            if let Some(expected) = making_scopes(&command)
+                && !caller.has_any(expected)
+            {
+                return Err(Forbidden::Scope { expected });
+            }
         }
     }
     Ok(Permitted(command))
+}
+
+/// The scopes that are needed besides, when what is put back must be made again.
+fn making_scopes(command: &Command) -> Option<&'static [Scope]> {
+    if let Command::RevertUser(revert) = command {
+        revert.makes.then_some(&[Scope::CREATE_USERS])
+    } else if let Command::RevertClient(revert) = command {
+        revert.makes.then_some(&[Scope::CREATE_CLIENTS])
+    } else {
+        None
+    }
 }
 
 /// The scopes each of which allows `command`, for commands that need nothing more.
@@ -176,6 +194,8 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
             &[Scope::CREATE_USERS]
         }
         Command::LinkIdentity { .. } | Command::UnlinkIdentity { .. } => LINK,
+        Command::RevertUser(_) => &[Scope::UPDATE_USERS],
+        Command::RevertClient(_) => &[Scope::UPDATE_CLIENTS],
         Command::CreateClient(_) => &[Scope::CREATE_CLIENTS],
         Command::UpdateClient { .. } => &[Scope::UPDATE_CLIENTS, Scope::UPDATE_CLIENT_KEYS],
         Command::RotateSecret { .. } => &[Scope::UPDATE_CLIENT_KEYS],

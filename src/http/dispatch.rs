@@ -38,6 +38,8 @@ pub static TABLES: &[&[Route]] = &[
     v1::clients::ROUTES,
     own::ROUTES,
     own::bags::ROUTES,
+    own::history::ROUTES,
+    own::history::revert::ROUTES,
     own::keys::ROUTES,
     own::tenants::ROUTES,
     health::ROUTES,

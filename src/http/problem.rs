@@ -16,6 +16,7 @@ use crate::domain::patch::Failure;
 use crate::domain::permit::{self, Forbidden};
 use crate::domain::resource::ResourceKind;
 use crate::domain::time::Version;
+use crate::tenant::history::Unavailable;
 use crate::tenant::{DirectoryError, TenantError};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -243,6 +244,17 @@ impl From<Fault> for Problem {
                 "",
             )),
         }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        let retry_after = match error {
+            Unavailable::Behind => Some(1),
+            Unavailable::Failed => None,
+        };
+        let code = "history_unavailable";
+        Self { retry_after, ..Self::new(503, code, format!("{error}.")) }
     }
 }
 

@@ -28,7 +28,7 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
-        let house = House::open(&SimDisk::new()).await;
+        let house = House::with_history(&SimDisk::new()).await;
         let definition = TenantDefinition::named("alpha");
         let alpha = house
             .directory

@@ -363,6 +363,7 @@ impl Life {
                 manifest: restored.manifest,
                 clock: Box::new(|| at(0)),
                 fixed_lsn: None,
+                history: None,
                 state: Arc::new(SnapshotState::default()),
             };
             let never = SnapshotSettings {

@@ -9,6 +9,7 @@ mod identities;
 mod jobs;
 mod patches;
 mod resources;
+mod revert;
 mod tickets;
 mod users;
 
@@ -383,6 +384,8 @@ pub fn decide(
         Command::UnlinkIdentity { primary, provider, account } => {
             identities::unlink(view, moment, &primary, &provider, &account)
         }
+        Command::RevertUser(revert) => revert::user(view, moment, &revert),
+        Command::RevertClient(revert) => revert::client(view, moment, &revert),
         Command::CreateClient(new) => clients::create(view, moment, *new),
         Command::UpdateClient { id, patch } => clients::update(view, moment, &id, *patch),
         Command::RotateSecret { id, secret } => clients::rotate(view, moment, &id, secret),

@@ -127,7 +127,7 @@ pub fn gravatar(email: &str, host: &str) -> String {
 }
 
 /// The first attribute of `profile` that another user of the connection has.
-fn first_clash(
+pub(super) fn first_clash(
     view: &dyn View,
     connection: &str,
     own: Option<&str>,
@@ -280,7 +280,7 @@ fn with_bags(
 }
 
 /// What a user can be looked up by, where it is new.
-fn moved_logins(before: &Profile, after: &Profile) -> Profile {
+pub(super) fn moved_logins(before: &Profile, after: &Profile) -> Profile {
     let moved =
         |old: &Option<String>, new: &Option<String>| if old == new { None } else { new.clone() };
     Profile {

@@ -65,6 +65,8 @@ impl Bounds {
             | Command::UnlinkIdentity { .. }
             | Command::CreateClient(_)
             | Command::UpdateClient { .. }
+            | Command::RevertUser(_)
+            | Command::RevertClient(_)
             | Command::RotateSecret { .. }
             | Command::DeleteClient { .. }
             | Command::CreateResource(_)

@@ -33,6 +33,8 @@ static DETAILS: &[&[Detail]] = &[
     v1::clients::DETAILS,
     own::DETAILS,
     own::bags::DETAILS,
+    own::history::DETAILS,
+    own::history::revert::DETAILS,
     own::keys::DETAILS,
     own::tenants::DETAILS,
     super::dashboard::DETAILS,

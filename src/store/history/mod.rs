@@ -53,8 +53,8 @@ pub enum HistoryError {
     /// The storage engine says so.
     #[error("{0}")]
     Engine(#[from] fjall::Error),
-    /// It panicked.
-    #[error("the storage engine met a fault of its own")]
+    /// It panicked, or the folder was found to be damaged before.
+    #[error("it is damaged")]
     Panicked,
     /// The folder is of another format.
     #[error("it is of another format than this build's")]
@@ -70,6 +70,28 @@ pub enum HistoryError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl HistoryError {
+    /// Whether what lies on disk is not what was written, so that it must be built anew.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Engine(fjall::Error::Storage(error)) => !matches!(error, fjall::LsmError::Io(_)),
+            Self::Engine(_) | Self::Io { .. } => false,
+            Self::Panicked | Self::Format | Self::Value(_) => true,
+        }
+    }
+}
+
+/// The file that says that a history is damaged.
+const DAMAGED: &str = "DAMAGED";
+
+/// Says that the history in a folder is damaged: it is not opened again.
+///
+/// # Errors
+/// When that cannot be written.
+pub fn condemn(folder: &Path) -> std::io::Result<()> {
+    std::fs::write(folder.join(DAMAGED), b"")
 }
 
 /// How far the history is: the last record of the journal in it.
@@ -115,6 +137,9 @@ impl Store {
         use std::os::unix::fs::DirBuilderExt;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| HistoryError::Io { path: folder.to_owned(), source })?;
+        if folder.join(DAMAGED).exists() {
+            return Err(HistoryError::Panicked);
+        }
         // It reads what a crash or a hand left there, and may trip over it.
         catch_unwind(AssertUnwindSafe(|| Self::try_open(folder)))
             .map_err(|_| HistoryError::Panicked)?

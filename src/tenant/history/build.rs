@@ -45,9 +45,8 @@ pub(super) fn open(parts: &HistoryParts) -> Result<(Store, Begin), HistoryError>
 fn begin(store: &Store, parts: &HistoryParts) -> Result<Result<Begin, &'static str>, HistoryError> {
     let mark = store.mark()?;
     match (parts.source, mark) {
-        (Source::Lasting, None) => Ok(Ok(Begin::FromSnapshots)),
+        (Source::Lasting | Source::Passing, None) => Ok(Ok(Begin::FromSnapshots)),
         (Source::Lasting, Some(mark)) => Ok(follows(&*parts.journal, mark)),
-        (Source::Passing, None) => Ok(Ok(Begin::FromSnapshots)),
         (Source::Passing, Some(_)) => {
             for (uid, version) in &parts.living {
                 let last = store.last_version(*uid)?.unwrap_or_default();

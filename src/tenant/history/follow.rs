@@ -94,7 +94,12 @@ impl Follower {
         let ended =
             catch_unwind(AssertUnwindSafe(|| self.follow())).unwrap_or(Err(Trouble::Panicked));
         if let Err(trouble) = ended {
-            self.shared.fail(&trouble);
+            match &trouble {
+                Trouble::History(error) => self.shared.fail_of(error),
+                Trouble::Journal(_) | Trouble::Record(..) | Trouble::Panicked => {
+                    self.shared.fail(&trouble);
+                }
+            }
             self.let_go_of_all();
         }
     }

@@ -16,7 +16,7 @@ use crate::domain::time::{Timestamp, Version};
 use crate::journal::{Journal, Lsn};
 use crate::store::data_dir::DataDir;
 use crate::store::format::TenantUid;
-use crate::store::history::{HistoryError, Store};
+use crate::store::history::{HistoryError, Store, condemn};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -92,6 +92,7 @@ pub struct History {
 }
 
 struct Shared {
+    folder: PathBuf,
     store: Store,
     journal: Arc<dyn Journal>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -115,6 +116,16 @@ impl Shared {
         *self.keep.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A history that is damaged must not be gone on with at the next start.
+    fn fail_of(&self, error: &HistoryError) {
+        self.fail(error);
+        if error.is_damage()
+            && let Err(error) = condemn(&self.folder)
+        {
+            log::warn!(error:% = error; "the history cannot be marked as damaged");
+        }
+    }
+
     fn fail(&self, error: &dyn std::fmt::Display) {
         if !self.has_failed.swap(true, Ordering::AcqRel) {
             log::error!(error:% = error; "the history failed and is not told until a restart; nothing else is harmed");
@@ -133,6 +144,7 @@ impl History {
         let (store, begin) = build::open(&parts)?;
         let folder = parts.folder.clone();
         let shared = Arc::new(Shared {
+            folder: parts.folder,
             store,
             journal: parts.journal.clone(),
             clock: parts.clock,
@@ -201,6 +213,11 @@ impl History {
         Ok(Look { store, uid, keep, now: (self.shared.clock)() })
     }
 
+    /// Takes note that looking at it failed.
+    pub fn report(&self, error: &HistoryError) {
+        self.shared.fail_of(error);
+    }
+
     /// Makes what is in it survive a power cut, and says up to where the journal may let go;
     /// `None` when it failed and needs nothing of the journal any more.
     pub fn persisted(&self) -> Option<Lsn> {
@@ -212,7 +229,7 @@ impl History {
         match self.shared.store.persist() {
             Ok(()) => Some(place),
             Err(error) => {
-                self.shared.fail(&error);
+                self.shared.fail_of(&error);
                 None
             }
         }

@@ -2,6 +2,7 @@
 
 use actix_web::{App, test, web};
 use dossier::config::Settings;
+use dossier::domain::history::Keep;
 use dossier::domain::policy::Rules;
 use dossier::domain::scope::Scope;
 use dossier::domain::time::{Timestamp, Version};
@@ -12,10 +13,12 @@ use dossier::journal::testing::SimDisk;
 use dossier::journal::{Disk, Embedded, Journal, Lsn, Options};
 use dossier::store::data_dir::DataDir;
 use dossier::store::format::{self, TenantUid};
+use dossier::tenant::history::{History, HistoryParts, Source};
 use dossier::tenant::{self, Directory, Limits, Restored, Seeds, TenantHandle};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -35,6 +38,8 @@ pub(crate) struct House {
     pub(crate) services: web::Data<Services>,
     /// What its clock shows beyond [`NOW`], in milliseconds.
     pub(crate) passed_ms: Arc<AtomicI64>,
+    /// Where its history lies, if it has one.
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// A status and the body that came with it.
@@ -46,14 +51,31 @@ impl House {
         Self::open_with(disk, options()).await
     }
 
+    /// Opens what is on a disk, with a history that is built anew.
+    pub(crate) async fn with_history(disk: &SimDisk) -> Self {
+        Self::build(disk, options(), Some(tempfile::tempdir().unwrap())).await
+    }
+
     /// Opens what is on a disk with these options of the journal.
     pub(crate) async fn open_with(disk: &SimDisk, options: Options) -> Self {
+        Self::build(disk, options, None).await
+    }
+
+    async fn build(disk: &SimDisk, options: Options, folder: Option<tempfile::TempDir>) -> Self {
         let (journal, restored) = reopen(disk, &options);
-        Self::over(Arc::new(journal), restored).await
+        Self::assemble(Arc::new(journal), restored, folder).await
     }
 
     /// Opens with this state over this journal.
     pub(crate) async fn over(journal: Arc<dyn Journal>, restored: Restored) -> Self {
+        Self::assemble(journal, restored, None).await
+    }
+
+    async fn assemble(
+        journal: Arc<dyn Journal>,
+        restored: Restored,
+        folder: Option<tempfile::TempDir>,
+    ) -> Self {
         let limits = Limits { mailbox: 8192, reply_timeout: Duration::from_mins(1) };
         let arbiters = vec![actix_rt::Arbiter::current()];
         let rules = Box::new(|_: &_| Rules::default());
@@ -73,9 +95,11 @@ impl House {
         let passed = passed_ms.clone();
         let clock =
             Box::new(move || Timestamp::from_millis(NOW.millis() + passed.load(Ordering::Acquire)));
+        let history = folder.as_ref().map(|folder| history(folder.path(), &directory, &journal));
         let services = Services::new(directory.clone(), journal, ring, settings, addresses, clock);
+        let services = services.with_history(history);
         services.is_ready.store(true, Ordering::Release);
-        Self { directory, services: web::Data::new(services), passed_ms }
+        Self { directory, services: web::Data::new(services), passed_ms, _folder: folder }
     }
 
     /// The default tenant.
@@ -142,6 +166,22 @@ impl House {
         let tenant = TokenTenant { uid: tenant.uid().0, id: tenant.id() };
         self.services.keys().sign(tenant, claims)
     }
+}
+
+/// A history in a folder that keeps everything.
+fn history(folder: &Path, directory: &Directory, journal: &Arc<dyn Journal>) -> Arc<History> {
+    let tenants = directory.tenants();
+    let living = tenants.iter().map(|tenant| (tenant.uid(), tenant.published().version()));
+    let parts = HistoryParts {
+        folder: folder.join("history"),
+        dir: Arc::new(DataDir::open(&folder.join("data")).unwrap().0),
+        journal: journal.clone(),
+        source: Source::Lasting,
+        living: living.collect(),
+        keep: Keep { versions: 0, age_ms: 0, bytes: 0 },
+        clock: Box::new(|| NOW),
+    };
+    Arc::new(History::start(parts).unwrap())
 }
 
 /// The header of a body of JSON.

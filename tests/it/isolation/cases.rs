@@ -59,6 +59,7 @@ const fn case(
 }
 
 const LINK: &str = r#"{"provider":"auth0","user_id":"{second}"}"#;
+const REVERT: &str = r#"{"to":"2100-01-01T00:00:00Z"}"#;
 const PUT_ENTRIES: &str = r#"{"metadata":[{"key":"a","value":"b"}]}"#;
 const GRANT: &str = r#"{"client_id":"{unused}","audience":"{audience}","scope":["a"]}"#;
 const SWITCH: &str = r#"[{"client_id":"{client}","status":true}]"#;
@@ -351,6 +352,51 @@ pub(super) const CASES: &[Case] = &[
         "/dossier/v1/users/{user}/effective",
         "",
         "read:users",
+    ),
+    case("GET /dossier/v1/users/{id}", "/dossier/v1/users/{user}", "", "read:users"),
+    case(
+        "GET /dossier/v1/users/{id}/history",
+        "/dossier/v1/users/{user}/history",
+        "",
+        "read:users",
+    ),
+    case(
+        "GET /dossier/v1/users/{id}/diff",
+        "/dossier/v1/users/{user}/diff?from=1",
+        "",
+        "read:users",
+    ),
+    case("GET /dossier/v1/users/{id}/blame", "/dossier/v1/users/{user}/blame", "", "read:users"),
+    case(
+        "POST /dossier/v1/users/{id}/revert",
+        "/dossier/v1/users/{user}/revert",
+        REVERT,
+        "update:users",
+    ),
+    case("GET /dossier/v1/clients/{id}", "/dossier/v1/clients/{client}", "", "read:clients"),
+    case(
+        "GET /dossier/v1/clients/{id}/history",
+        "/dossier/v1/clients/{client}/history",
+        "",
+        "read:clients",
+    ),
+    case(
+        "GET /dossier/v1/clients/{id}/diff",
+        "/dossier/v1/clients/{client}/diff?from=1",
+        "",
+        "read:clients",
+    ),
+    case(
+        "GET /dossier/v1/clients/{id}/blame",
+        "/dossier/v1/clients/{client}/blame",
+        "",
+        "read:clients",
+    ),
+    case(
+        "POST /dossier/v1/clients/{id}/revert",
+        "/dossier/v1/clients/{client}/revert",
+        REVERT,
+        "update:clients",
     ),
     case(
         "POST /dossier/v1/connections/{connection}/logins",
