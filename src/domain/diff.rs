@@ -30,7 +30,15 @@ const BAGS: [&str; 3] = ["user_metadata", "app_metadata", "client_metadata"];
 pub fn between(old: Option<&str>, new: Option<&str>) -> Vec<Difference> {
     let old = paths(old);
     let new = paths(new);
-    let gone = old.iter().filter(|(path, _)| !new.iter().any(|(other, _)| other == path));
+    // An empty bag that got keys is not gone.
+    let is_there = |path: &str| {
+        let is_within = |other: &str| {
+            BAGS.contains(&path)
+                && other.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+        };
+        new.iter().any(|(other, _)| other == path || is_within(other))
+    };
+    let gone = old.iter().filter(|(path, _)| !is_there(path));
     let gone = gone.map(|(path, raw)| Difference {
         path: path.clone(),
         old: Some((*raw).to_owned()),
@@ -123,6 +131,15 @@ mod tests {
             Some(r#"{"name":"a","updated_at":1,"user_metadata":{"x":1,"y":2}}"#),
             Some(r#"{"name":"b","updated_at":2,"user_metadata":{"x":1,"z":{"n":null}}}"#),
             r#"[{"path":"user_metadata.y","old":2},{"path":"name","old":"a","new":"b"},{"path":"user_metadata.z","new":{"n":null}}]"#,
+        );
+    }
+
+    #[test]
+    fn an_empty_bag_that_gets_keys_is_not_gone() {
+        check(
+            Some(r#"{"user_metadata":{}}"#),
+            Some(r#"{"user_metadata":{"a":1}}"#),
+            r#"[{"path":"user_metadata.a","new":1}]"#,
         );
     }
 

@@ -27,6 +27,7 @@ pub static TABLES: &[&[Route]] = &[
     v2::ticket_pages::ROUTES,
     v2::clients::connections::ROUTES,
     v2::connections::ROUTES,
+    v2::events::ROUTES,
     v2::grants::ROUTES,
     v2::identities::ROUTES,
     v2::resource_servers::ROUTES,

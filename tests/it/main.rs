@@ -17,6 +17,7 @@ mod floors;
 mod format_v1;
 mod fuzz;
 mod harness;
+mod history;
 mod isolation;
 mod jobs;
 mod laws;

@@ -201,6 +201,7 @@ known_scopes! {
     DELETE_LOG_STREAMS = "delete:log_streams",
     READ_STATS = "read:stats",
     READ_INSIGHTS = "read:insights",
+    READ_EVENTS = "read:events",
     READ_EVENT_STREAMS = "read:event_streams",
     CREATE_EVENT_STREAMS = "create:event_streams",
     UPDATE_EVENT_STREAMS = "update:event_streams",

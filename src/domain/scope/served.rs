@@ -32,6 +32,7 @@ const SERVED: &[&str] = &[
     "organizations",
     "organization_members",
     "event_streams",
+    "events",
     "custom_domains",
     "branding",
     "email_provider",

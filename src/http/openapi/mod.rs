@@ -22,6 +22,7 @@ static DETAILS: &[&[Detail]] = &[
     v2::ticket_pages::DETAILS,
     v2::clients::connections::DETAILS,
     v2::connections::DETAILS,
+    v2::events::DETAILS,
     v2::grants::DETAILS,
     v2::identities::DETAILS,
     v2::resource_servers::DETAILS,

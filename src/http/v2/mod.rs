@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod connections;
+pub mod events;
 pub mod fields;
 pub mod grants;
 pub mod identities;

@@ -17,6 +17,7 @@ use crate::journal::{Journal, Lsn};
 use crate::store::data_dir::DataDir;
 use crate::store::format::TenantUid;
 use crate::store::history::{HistoryError, Store, condemn};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -28,6 +29,9 @@ pub use look::{AsOf, Entry, Look, Page, Point, Span};
 
 /// How long a reader of the past waits for the follower.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many may follow one tenant's changes at once.
+const STREAMS_PER_TENANT: usize = 32;
 
 /// How the follower is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +107,26 @@ struct Shared {
     is_stopping: AtomicBool,
     /// Somebody waits: the follower need not gather more.
     hurry: Notify,
+    streams: Mutex<HashMap<TenantUid, usize>>,
+}
+
+/// A place among those who follow a tenant's changes; free again when it is dropped.
+#[derive(Debug)]
+pub struct StreamSlot {
+    shared: Arc<Shared>,
+    uid: TenantUid,
+}
+
+impl Drop for StreamSlot {
+    fn drop(&mut self) {
+        let mut open = self.shared.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(&self.uid) {
+            *own -= 1;
+            if *own == 0 {
+                open.remove(&self.uid);
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -154,6 +178,7 @@ impl History {
             is_building: AtomicBool::new(begin.is_building()),
             is_stopping: AtomicBool::new(false),
             hurry: Notify::new(),
+            streams: Mutex::default(),
         });
         let follower =
             follow::Follower::new(shared.clone(), parts.dir, parts.source, parts.living, begin);
@@ -209,8 +234,30 @@ impl History {
                 Ok(Err(_)) | Err(_) => return Err(Unavailable::Behind),
             }
         }
+        self.glance(uid)
+    }
+
+    /// A look at what is in the history at this moment, up to date or not.
+    ///
+    /// # Errors
+    /// [`Unavailable::Failed`].
+    pub fn glance(&self, uid: TenantUid) -> Result<Look, Unavailable> {
+        if self.shared.has_failed.load(Ordering::Acquire) {
+            return Err(Unavailable::Failed);
+        }
         let (store, keep) = (self.shared.store.clone(), self.shared.keep());
         Ok(Look { store, uid, keep, now: (self.shared.clock)() })
+    }
+
+    /// Takes one of the places for those who follow a tenant's changes; none when all are taken.
+    pub fn stream(&self, uid: TenantUid) -> Option<StreamSlot> {
+        let mut open = self.shared.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = open.entry(uid).or_default();
+        if *own >= STREAMS_PER_TENANT {
+            return None;
+        }
+        *own += 1;
+        Some(StreamSlot { shared: self.shared.clone(), uid })
     }
 
     /// Takes note that looking at it failed.

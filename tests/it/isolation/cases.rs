@@ -72,6 +72,7 @@ pub(super) const CASES: &[Case] = &[
     case("DELETE /api/v2/users/{id}", "/api/v2/users/{user}", "", "delete:users"),
     case("GET /api/v2/users", "/api/v2/users", "", "read:users"),
     case("POST /api/v2/users", "/api/v2/users", r#"{"email":"new@example.com"}"#, "create:users"),
+    case("GET /api/v2/events", "/api/v2/events", "", "read:events"),
     case("GET /api/v2/users-by-email", "/api/v2/users-by-email?email={email}", "", "read:users"),
     case(
         "POST /api/v2/users/{id}/identities",
