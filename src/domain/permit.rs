@@ -182,7 +182,7 @@ fn making_scopes(command: &Command) -> Option<&'static [Scope]> {
 fn scopes_of(command: &Command) -> &'static [Scope] {
     match command {
         Command::UpdateUser { .. } | Command::PatchUser { .. } => UPDATE_USER,
-        Command::PatchClient { .. } => &[Scope::UPDATE_CLIENTS],
+        Command::PatchClient { .. } | Command::RevertClient(_) => &[Scope::UPDATE_CLIENTS],
         Command::DeleteUser { .. } => &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER],
         Command::ReplaceAppMetadata { .. } => {
             &[Scope::UPDATE_USERS, Scope::UPDATE_USERS_APP_METADATA]
@@ -195,7 +195,6 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
         }
         Command::LinkIdentity { .. } | Command::UnlinkIdentity { .. } => LINK,
         Command::RevertUser(_) => &[Scope::UPDATE_USERS],
-        Command::RevertClient(_) => &[Scope::UPDATE_CLIENTS],
         Command::CreateClient(_) => &[Scope::CREATE_CLIENTS],
         Command::UpdateClient { .. } => &[Scope::UPDATE_CLIENTS, Scope::UPDATE_CLIENT_KEYS],
         Command::RotateSecret { .. } => &[Scope::UPDATE_CLIENT_KEYS],

@@ -1,11 +1,15 @@
 //! A journal that is looked at and left as it is.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::cursor::{Cursor, FileCursor};
 use super::disk::Disk;
 use super::error::JournalError;
+use super::manifest::Manifest;
+use super::queue::Catalog;
 use super::recover::{self, Recovered, to_u64};
 use super::scan::Walk;
 use super::segment::{self, Header};
@@ -14,7 +18,7 @@ use super::{AppendError, Journal, Lsn, Progress, Stats, replay};
 /// A journal that nobody has open, for replaying it without changing a byte. It takes nothing.
 #[derive(Debug)]
 pub struct Reader<D> {
-    disk: D,
+    disk: Arc<D>,
     found: Option<Recovered>,
     progress: watch::Sender<Progress>,
 }
@@ -28,7 +32,7 @@ impl<D: Disk> Reader<D> {
         let found = recover::recover(&disk)?;
         let last = found.as_ref().map_or(Lsn::ZERO, |found| found.active.last);
         let progress = watch::Sender::new(Progress::starting_at(last));
-        Ok(Self { disk, found, progress })
+        Ok(Self { disk: Arc::new(disk), found, progress })
     }
 
     /// The file, relative to the journal's folder, in which a record lies, and where in it.
@@ -46,7 +50,7 @@ impl<D: Disk> Reader<D> {
             return Ok(None);
         };
         let name = segment::file_name(base);
-        let bytes = recover::read(&self.disk, &name)?;
+        let bytes = recover::read(&*self.disk, &name)?;
         let (header, link) = Header::decode(&name, &bytes)?;
         let mut walk = Walk::new(&bytes, &header, link);
         loop {
@@ -60,7 +64,7 @@ impl<D: Disk> Reader<D> {
     }
 }
 
-impl<D: Disk> Journal for Reader<D> {
+impl<D: Disk + 'static> Journal for Reader<D> {
     fn append(&self, _: u32, _: Vec<u8>) -> Result<Lsn, AppendError> {
         Err(AppendError::Closed)
     }
@@ -83,11 +87,18 @@ impl<D: Disk> Journal for Reader<D> {
             if lsn <= after { ControlFlow::Continue(()) } else { visit(lsn, payload) }
         };
         for closed in manifest.closed.iter().filter(|closed| closed.last > after) {
-            if replay::closed(&self.disk, manifest, closed, &mut visit)?.is_break() {
+            if replay::closed(&*self.disk, manifest, closed, &mut visit)?.is_break() {
                 return Ok(());
             }
         }
-        replay::active(&self.disk, manifest, active.last, &mut visit)
+        replay::active(&*self.disk, manifest, active.last, &mut visit)
+    }
+
+    fn cursor(&self, after: Lsn) -> Box<dyn Cursor> {
+        let nothing = || Manifest { journal: 0, closed: Vec::new(), active: Lsn::new(1), salt: 0 };
+        let manifest = self.found.as_ref().map_or_else(nothing, |found| found.manifest.clone());
+        let catalog = Arc::new(Catalog::new(manifest));
+        Box::new(FileCursor::new(self.disk.clone(), catalog, self.progress.subscribe(), after))
     }
 
     /// There is nothing to let go of by somebody who only looks.
