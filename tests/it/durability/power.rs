@@ -109,6 +109,10 @@ impl<J: Journal> Journal for Recorder<J> {
         self.inner.replay(after, visit)
     }
 
+    fn cursor(&self, after: Lsn) -> Box<dyn dossier::journal::Cursor> {
+        self.inner.cursor(after)
+    }
+
     fn purge(&self, upto: Lsn) -> Result<(), JournalError> {
         self.inner.purge(upto)
     }
