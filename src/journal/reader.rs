@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::cursor::{Cursor, FileCursor};
 use super::disk::Disk;
 use super::error::JournalError;
-use super::memory::InMemory;
+use super::manifest::Manifest;
 use super::queue::Catalog;
 use super::recover::{self, Recovered, to_u64};
 use super::scan::Walk;
@@ -17,23 +17,22 @@ use super::{AppendError, Journal, Lsn, Progress, Stats, replay};
 
 /// A journal that nobody has open, for replaying it without changing a byte. It takes nothing.
 #[derive(Debug)]
-pub struct Reader {
-    disk: Arc<dyn Disk>,
+pub struct Reader<D> {
+    disk: Arc<D>,
     found: Option<Recovered>,
     progress: watch::Sender<Progress>,
 }
 
-impl Reader {
+impl<D: Disk> Reader<D> {
     /// Looks at a folder as an opening does.
     ///
     /// # Errors
     /// As [`Embedded::open`](super::Embedded::open).
-    pub fn open(disk: impl Disk + 'static) -> Result<Self, JournalError> {
-        let disk: Arc<dyn Disk> = Arc::new(disk);
-        let found = recover::recover(&*disk)?;
+    pub fn open(disk: D) -> Result<Self, JournalError> {
+        let found = recover::recover(&disk)?;
         let last = found.as_ref().map_or(Lsn::ZERO, |found| found.active.last);
         let progress = watch::Sender::new(Progress::starting_at(last));
-        Ok(Self { disk, found, progress })
+        Ok(Self { disk: Arc::new(disk), found, progress })
     }
 
     /// The file, relative to the journal's folder, in which a record lies, and where in it.
@@ -65,7 +64,7 @@ impl Reader {
     }
 }
 
-impl Journal for Reader {
+impl<D: Disk + 'static> Journal for Reader<D> {
     fn append(&self, _: u32, _: Vec<u8>) -> Result<Lsn, AppendError> {
         Err(AppendError::Closed)
     }
@@ -96,8 +95,9 @@ impl Journal for Reader {
     }
 
     fn cursor(&self, after: Lsn) -> Box<dyn Cursor> {
-        let Some(found) = &self.found else { return InMemory::keeping().cursor(after) };
-        let catalog = Arc::new(Catalog::new(found.manifest.clone()));
+        let nothing = || Manifest { journal: 0, closed: Vec::new(), active: Lsn::new(1), salt: 0 };
+        let manifest = self.found.as_ref().map_or_else(nothing, |found| found.manifest.clone());
+        let catalog = Arc::new(Catalog::new(manifest));
         Box::new(FileCursor::new(self.disk.clone(), catalog, self.progress.subscribe(), after))
     }
 

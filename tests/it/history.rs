@@ -155,6 +155,16 @@ fn without_a_history_everything_else_works_and_its_paths_say_so() {
 }
 
 #[test]
+fn who_looks_back_need_not_wait_for_the_next_sync() {
+    let server = Setup::default()
+        .set("journal.durability=interval")
+        .set("journal.flush_interval=60s")
+        .start();
+    let id = make(&server, "jane@example.com");
+    assert_eq!(history(&server, &id).len(), 1);
+}
+
+#[test]
 fn a_password_works_again_when_its_user_comes_back() {
     let server = Server::start();
     let body = json!({"email": "jane@example.com", "password": "correct horse battery"});

@@ -221,7 +221,16 @@ impl History {
     /// # Errors
     /// [`Unavailable`] when the follower failed or does not come along in time.
     pub async fn look(&self, uid: TenantUid) -> Result<Look, Unavailable> {
-        let target = self.shared.journal.progress().borrow().durable;
+        let (target, synced) = {
+            let progress = self.shared.journal.progress();
+            let progress = progress.borrow();
+            (progress.durable, progress.synced)
+        };
+        if synced < target {
+            // The follower goes no further than what is synced, and that may be a while.
+            let journal = self.shared.journal.clone();
+            drop(tokio::task::spawn_blocking(move || journal.flush()));
+        }
         let mut place = self.shared.place.subscribe();
         if self.shared.has_failed.load(Ordering::Acquire) {
             return Err(Unavailable::Failed);

@@ -11,9 +11,7 @@ use dossier::domain::json::Object;
 use dossier::domain::permit::Caller;
 use dossier::domain::user::{Profile, UserId};
 use dossier::journal::testing::{Fault, Operation, SimDisk};
-use dossier::journal::{
-    AppendError, Cursor, Disk, Embedded, Journal, JournalError, Lsn, Progress, Stats,
-};
+use dossier::journal::{AppendError, Disk, Embedded, Journal, JournalError, Lsn, Progress, Stats};
 use dossier::store::format::{self, TenantUid};
 use dossier::tenant::{
     Answer, TenantDefinition, TenantError, TenantHandle, by_server, server_provenance,
@@ -111,7 +109,7 @@ impl<J: Journal> Journal for Recorder<J> {
         self.inner.replay(after, visit)
     }
 
-    fn cursor(&self, after: Lsn) -> Box<dyn Cursor> {
+    fn cursor(&self, after: Lsn) -> Box<dyn dossier::journal::Cursor> {
         self.inner.cursor(after)
     }
 

@@ -53,22 +53,25 @@ impl House {
 
     /// Opens what is on a disk, with a history that is built anew.
     pub(crate) async fn with_history(disk: &SimDisk) -> Self {
-        let (journal, restored) = reopen(disk, &options());
-        Self::build(Arc::new(journal), restored, Some(tempfile::tempdir().unwrap())).await
+        Self::build(disk, options(), Some(tempfile::tempdir().unwrap())).await
     }
 
     /// Opens what is on a disk with these options of the journal.
     pub(crate) async fn open_with(disk: &SimDisk, options: Options) -> Self {
+        Self::build(disk, options, None).await
+    }
+
+    async fn build(disk: &SimDisk, options: Options, folder: Option<tempfile::TempDir>) -> Self {
         let (journal, restored) = reopen(disk, &options);
-        Self::over(Arc::new(journal), restored).await
+        Self::assemble(Arc::new(journal), restored, folder).await
     }
 
     /// Opens with this state over this journal.
     pub(crate) async fn over(journal: Arc<dyn Journal>, restored: Restored) -> Self {
-        Self::build(journal, restored, None).await
+        Self::assemble(journal, restored, None).await
     }
 
-    async fn build(
+    async fn assemble(
         journal: Arc<dyn Journal>,
         restored: Restored,
         folder: Option<tempfile::TempDir>,
