@@ -8,6 +8,7 @@ use super::client::Client;
 use super::decide::View;
 use super::document::Document;
 use super::json::{self, Kind, Members};
+use std::collections::BTreeMap;
 
 /// One difference; a missing side means that there was or is nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +31,14 @@ const BAGS: [&str; 3] = ["user_metadata", "app_metadata", "client_metadata"];
 pub fn between(old: Option<&str>, new: Option<&str>) -> Vec<Difference> {
     let old = paths(old);
     let new = paths(new);
+    let (olds, news) = (by_path(&old), by_path(&new));
     // An empty bag that got keys is not gone.
-    let is_there = |path: &str| {
-        let is_within = |other: &str| {
-            BAGS.contains(&path)
-                && other.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
-        };
-        new.iter().any(|(other, _)| other == path || is_within(other))
+    let has_keys = |bag: &str| {
+        let within = format!("{bag}.");
+        let mut from = news.range(within.as_str()..);
+        BAGS.contains(&bag) && from.next().is_some_and(|(path, _)| path.starts_with(&within))
     };
+    let is_there = |path: &str| news.contains_key(path) || has_keys(path);
     let gone = old.iter().filter(|(path, _)| !is_there(path));
     let gone = gone.map(|(path, raw)| Difference {
         path: path.clone(),
@@ -45,7 +46,7 @@ pub fn between(old: Option<&str>, new: Option<&str>) -> Vec<Difference> {
         new: None,
     });
     let changed = new.iter().filter_map(|(path, raw)| {
-        let before = old.iter().find(|(other, _)| other == path).map(|(_, raw)| *raw);
+        let before = olds.get(path.as_str()).copied();
         let difference = Difference {
             path: path.clone(),
             old: before.map(str::to_owned),
@@ -54,6 +55,10 @@ pub fn between(old: Option<&str>, new: Option<&str>) -> Vec<Difference> {
         (before != Some(*raw)).then_some(difference)
     });
     gone.chain(changed).collect()
+}
+
+fn by_path<'a>(members: &'a [(String, &'a str)]) -> BTreeMap<&'a str, &'a str> {
+    members.iter().map(|(path, raw)| (path.as_str(), *raw)).collect()
 }
 
 fn paths(text: Option<&str>) -> Vec<(String, &str)> {
