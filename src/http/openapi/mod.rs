@@ -21,6 +21,7 @@ static DETAILS: &[&[Detail]] = &[
     v2::DETAILS,
     v2::ticket_pages::DETAILS,
     v2::clients::connections::DETAILS,
+    v2::clients::credentials::DETAILS,
     v2::connections::DETAILS,
     v2::events::DETAILS,
     v2::grants::DETAILS,
