@@ -4,6 +4,7 @@
 //! It is made from the table of routes, the scopes in it and the schemas handlers
 //! check bodies with, so it cannot tell of what is not there.
 
+mod answers;
 pub mod detail;
 mod document;
 mod shapes;
