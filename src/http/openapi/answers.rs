@@ -124,14 +124,14 @@ fn of(route: &Route) -> Option<Answer> {
     ANSWERS
         .iter()
         .find(|(methods, paths, _)| {
-            methods.split(' ').any(|method| method == route.method) && paths.iter().any(|p| fits(p))
+            methods.split(' ').any(|method| method == route.method) && paths.iter().any(&fits)
         })
         .map(|(_, _, answer)| *answer)
 }
 
 /// The content of a route's success with this status, if it is JSON.
 pub(super) fn content(route: &Route, status: u16, is_rehearsed: bool) -> Option<Value> {
-    if !matches!(status, 200 | 201 | 202) {
+    if !(200..=202).contains(&status) {
         return None;
     }
     let rehearsal = || reference("Rehearsal");
