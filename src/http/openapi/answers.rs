@@ -111,7 +111,20 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
     ("POST", &["/dossier/v1/snapshots"], In("snapshots", "Snapshot")),
     ("POST", &["/dossier/v1/login-links"], Whole("LoginLink")),
     ("GET", &["/dossier/v1/exports/{file}"], NoJson),
-    ("GET POST", &["/dossier/v1/*", "/ui/session", "/openapi.json"], Part("Thing")),
+    (
+        "GET POST",
+        &[
+            "/dossier/v1/overview",
+            "/dossier/v1/config",
+            "/dossier/v1/config/reload",
+            "/ui/session",
+            "/openapi.json",
+        ],
+        Part("Thing"),
+    ),
+    ("GET POST PUT PATCH", &["/dossier/v1/*"], Any),
+    // A stream of events.
+    ("GET", &["/api/v2/events"], NoJson),
     ("GET POST", &["/u/*", "/lo/*", "/", "/ui", "/ui/*", "/openapi*", "/oauth/revoke"], NoJson),
     ("DELETE", &["*"], NoJson),
 ];
