@@ -1,6 +1,7 @@
 //! A client (application): its settings as sent, its metadata, its secret.
 
 use super::condition::{self, ChangedKey};
+use super::credential;
 use super::json::{self, Builder, Object};
 use super::keys::{KeyVersions, path_of};
 use super::metadata::Bag;
@@ -92,11 +93,14 @@ impl Client {
         out.string("tenant", tenant)
             .flag("global", Some(self.is_global))
             .string("client_id", &self.id);
-        if let (true, Some(Secret::Plain(secret))) = (with_secrets, &self.secret) {
+        // Who proves itself with a key has no use for a secret (recorded).
+        let shows_secret = with_secrets && !credential::uses_keys(&self.settings);
+        if let (true, Some(Secret::Plain(secret))) = (shows_secret, &self.secret) {
             out.string("client_secret", secret);
         }
         for (key, value) in self.settings.members() {
-            if with_secrets || !is_secret(key) {
+            let is_hidden = json::unquote(key) == credential::MEMBER;
+            if !is_hidden && (with_secrets || !is_secret(key)) {
                 out.member(key, value);
             }
         }

@@ -1,6 +1,7 @@
 //! What is asked of a tenant. Endpoints of every dialect end in one of these.
 
 use super::client::Client;
+use super::credential::Credential;
 use super::document::Document;
 use super::entries::Entry;
 use super::history::Revert;
@@ -9,6 +10,7 @@ use super::json::{self, Builder, Object};
 use super::password::PasswordHash;
 use super::patch::{Expiry, Patch};
 use super::resource::{Resource, ResourceKind};
+use super::time::Timestamp;
 use super::user::{Profile, UserId};
 use std::sync::Arc;
 
@@ -201,6 +203,25 @@ pub struct ClientPatch {
 /// outcome is known in the tenant's turn only is held against the same schema there.
 pub type ReadBody<T> = fn(&Object) -> Result<T, String>;
 
+/// A change to the credentials of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialChange {
+    /// A new one.
+    Add(Box<Credential>),
+    /// From when on one is not taken any more.
+    Expire {
+        /// Its id.
+        credential: String,
+        /// The time; `None` = never.
+        at: Option<Timestamp>,
+    },
+    /// One is removed; no change when there is none.
+    Remove {
+        /// Its id.
+        credential: String,
+    },
+}
+
 /// One thing asked of a tenant.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -308,6 +329,13 @@ pub enum Command {
         id: String,
         /// What.
         patch: Box<ClientPatch>,
+    },
+    /// Change the public keys of a client.
+    ChangeCredentials {
+        /// Which client.
+        id: String,
+        /// What.
+        change: CredentialChange,
     },
     /// Give a client a new secret.
     RotateSecret {

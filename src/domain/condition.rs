@@ -124,6 +124,7 @@ fn target(command: &Command) -> Target<'_> {
         Command::RevertClient(revert) => Target::Client(&revert.image.id),
         Command::UpdateClient { id, .. }
         | Command::PatchClient { id, .. }
+        | Command::ChangeCredentials { id, .. }
         | Command::RotateSecret { id, .. }
         | Command::DeleteClient { id } => Target::Client(id),
         Command::UpdateResource { kind, id, .. } | Command::DeleteResource { kind, id } => {

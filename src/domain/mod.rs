@@ -9,6 +9,7 @@ pub mod change;
 pub mod client;
 pub mod command;
 pub mod condition;
+pub mod credential;
 pub mod decide;
 pub mod diff;
 pub mod document;

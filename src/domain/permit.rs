@@ -4,7 +4,7 @@
 //! tenant takes nothing but a [`Permitted`] command, and there is no other way to
 //! make one, so a handler cannot forget to ask. Scopes follow CONTRACT.md §2–§5.
 
-use super::command::Command;
+use super::command::{Command, CredentialChange};
 use super::job::JobKind;
 use super::patch::Patch;
 use super::resource::ResourceKind;
@@ -139,6 +139,7 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         | Command::UpdateClient { .. }
         | Command::PatchClient { .. }
         | Command::ExpireKeys { .. }
+        | Command::ChangeCredentials { .. }
         | Command::RotateSecret { .. }
         | Command::DeleteClient { .. }
         | Command::CreateResource(_)
@@ -197,6 +198,11 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
         Command::RevertUser(_) => &[Scope::UPDATE_USERS],
         Command::CreateClient(_) => &[Scope::CREATE_CLIENTS],
         Command::UpdateClient { .. } => &[Scope::UPDATE_CLIENTS, Scope::UPDATE_CLIENT_KEYS],
+        Command::ChangeCredentials { change, .. } => match change {
+            CredentialChange::Add(_) => &[Scope::CREATE_CLIENT_CREDENTIALS],
+            CredentialChange::Expire { .. } => &[Scope::UPDATE_CLIENT_CREDENTIALS],
+            CredentialChange::Remove { .. } => &[Scope::DELETE_CLIENT_CREDENTIALS],
+        },
         Command::RotateSecret { .. } => &[Scope::UPDATE_CLIENT_KEYS],
         Command::DeleteClient { .. } => &[Scope::DELETE_CLIENTS],
         Command::CreateResource(resource) => match resource.kind {

@@ -26,6 +26,7 @@ pub static TABLES: &[&[Route]] = &[
     v2::jobs::FILE_ROUTES,
     v2::ticket_pages::ROUTES,
     v2::clients::connections::ROUTES,
+    v2::clients::credentials::ROUTES,
     v2::connections::ROUTES,
     v2::events::ROUTES,
     v2::grants::ROUTES,

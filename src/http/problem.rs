@@ -9,6 +9,7 @@ use super::route::Dialect;
 use super::schema;
 use super::tokens::TokenError;
 use crate::domain::condition::ChangedKey;
+use crate::domain::credential::MAX_CREDENTIALS;
 use crate::domain::decide::{LoginKey, Rejection};
 use crate::domain::job::JobKind;
 use crate::domain::json::{self, Builder, Fault, Kind};
@@ -72,6 +73,11 @@ impl Problem {
     /// No such user.
     pub fn no_user() -> Self {
         Self::new(404, "inexistent_user", "The user does not exist.")
+    }
+
+    /// 404: the client has no such credential.
+    pub fn no_credential() -> Self {
+        Self::new(404, "inexistent_credential", "The credential does not exist")
     }
 
     /// No such client.
@@ -422,6 +428,16 @@ impl From<Rejection> for Problem {
                 Self::new(403, "entity_limit_reached", format!("This tenant may have at most {limit} users."))
             }
             Rejection::ClientNotFound => Self::no_client(),
+            Rejection::CredentialNotFound => Self::no_credential(),
+            Rejection::CredentialExists => {
+                Self::new(409, "credential_conflict", "A credential with the same key already exists")
+            }
+            Rejection::UnknownCredential => Self::body("The credential does not exist"),
+            Rejection::TooManyCredentials => Self::new(
+                403,
+                "entity_limit_reached",
+                format!("A client has at most {MAX_CREDENTIALS} credentials"),
+            ),
             Rejection::ClientExists => {
                 Self::new(409, "client_exists", "Another client exists with the same client_id.")
             }

@@ -2,6 +2,7 @@
 
 use super::dashboard::Dashboard;
 use super::names::KnownNames;
+use super::oauth::UsedAssertions;
 use super::operate::Operations;
 use super::rate::Rates;
 use super::route::Router;
@@ -47,6 +48,8 @@ pub struct Services {
     pub dashboard: Dashboard,
     /// What users and clients were; none where it is not kept.
     pub history: Option<Arc<History>>,
+    /// Assertions with which clients proved who they are.
+    pub assertions: UsedAssertions,
     keys: RwLock<Arc<KeyRing>>,
     settings: RwLock<Arc<Settings>>,
     clock: Box<Clock>,
@@ -96,6 +99,7 @@ impl Services {
             addresses,
             dashboard: Dashboard::default(),
             history: None,
+            assertions: UsedAssertions::default(),
             keys: RwLock::new(Arc::new(keys)),
             settings: RwLock::new(settings),
             clock,

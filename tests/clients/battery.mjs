@@ -3,7 +3,7 @@
 // An adapter (node7.mjs, node4.mjs) says how its SDK spells each call; the claims are here.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -237,6 +237,20 @@ export async function run(name, make) {
     }
     assert.fail("the job is not done after twenty seconds");
   };
+
+  await it("a client proves who it is with a key instead of a secret", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2048,
+      publicKeyEncoding: { type: "spki", format: "pem" },
+      privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    });
+    const credentials = [{ credential_type: "public_key", name: mark, pem: publicKey }];
+    const client = await sdk.createClient({ name: `${mark}-key`, client_authentication_methods: { private_key_jwt: { credentials } } });
+    await sdk.createGrant({ client_id: client.client_id, audience: `https://${env.domain}/api/v2/`, scope: ["read:users"] });
+    const own = make({ domain: env.domain, clientId: client.client_id, clientAssertionSigningKey: privateKey });
+    assert.ok(Array.isArray((await own.userPage({ per_page: 1 })).users));
+    await sdk.deleteClient(client.client_id);
+  });
 
   await it("a file of users is imported as it is read", async () => {
     const [{ id: connection_id }] = await sdk.connections({ name: CONNECTION });

@@ -16,6 +16,10 @@ import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+from auth0.authentication import GetToken
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 CONNECTION = "Username-Password-Authentication"
 PASSWORD = "correct horse 9"
 DOMAIN = os.environ["DOSSIER_DOMAIN"]
@@ -275,6 +279,22 @@ class Battery:
                 return now
             time.sleep(0.05)
         raise AssertionError("the job is not done after twenty seconds")
+
+    def it_proves_itself_with_a_key(self):
+        "a client proves who it is with a key instead of a secret"
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        encoding, public = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        pem = key.public_key().public_bytes(encoding, public).decode()
+        plain, private = serialization.NoEncryption(), serialization.PrivateFormat.PKCS8
+        methods = {"private_key_jwt": {"credentials": [{"credential_type": "public_key", "name": self.mark, "pem": pem}]}}
+        client = self.sdk.create_client({"name": f"{self.mark}-key", "client_authentication_methods": methods})
+        audience = f"https://{DOMAIN}/api/v2/"
+        self.sdk.create_grant({"client_id": client["client_id"], "audience": audience, "scope": ["read:users"]})
+        signing = key.private_bytes(encoding, private, plain).decode()
+        tokens = GetToken(DOMAIN, client["client_id"], client_assertion_signing_key=signing)
+        token = tokens.client_credentials(audience)["access_token"]
+        assert self.make(domain=DOMAIN, token=token).user_page(per_page=1)["users"] is not None
+        self.sdk.delete_client(client["client_id"])
 
     def it_imports_a_file(self):
         "a file of users is imported as it is read"

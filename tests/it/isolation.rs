@@ -108,6 +108,10 @@ async fn fill(house: &House, tenant: &TenantHandle, word: &str) -> BTreeMap<&'st
         )
         .await,
     );
+    let body =
+        cases::CREDENTIAL.replace("\"credential_type\"", "\"kid\":\"made\",\"credential_type\"");
+    let target = format!("/api/v2/clients/{}/credentials", ids["client"]);
+    ids.insert("credential", make(&target, body, "id").await);
     ids.insert(
         "unused",
         make("/api/v2/clients", r#"{"name":"two"}"#.to_owned(), "client_id").await,

@@ -4,6 +4,7 @@ use super::{Moment, Rejection, View};
 use crate::domain::change::Outcome;
 use crate::domain::client::{self, Client, Secret};
 use crate::domain::command::{ClientPatch, NewClient};
+use crate::domain::credential;
 use crate::domain::json::Object;
 use crate::domain::keys::KeyVersions;
 use crate::domain::metadata::{self, Bag};
@@ -53,11 +54,11 @@ fn merged(
     Ok(merged)
 }
 
-fn existing(view: &dyn View, id: &str) -> Result<Client, Rejection> {
+pub(super) fn existing(view: &dyn View, id: &str) -> Result<Client, Rejection> {
     view.client(id).map(|client| client.as_ref().clone()).ok_or(Rejection::ClientNotFound)
 }
 
-fn changed(moment: Moment<'_>, before: &Client, mut client: Client) -> Vec<Outcome> {
+pub(super) fn changed(moment: Moment<'_>, before: &Client, mut client: Client) -> Vec<Outcome> {
     client.note_changes(before, moment.version);
     vec![Outcome::Client(Arc::new(Client { version: moment.version, ..client }))]
 }
@@ -74,6 +75,11 @@ pub(super) fn update(
         merged(client.client_metadata.as_ref(), patch.client_metadata.as_ref(), moment.rules)?;
     if let Some(settings) = patch.settings {
         client.settings = client::changed_settings(&client.settings, &settings);
+        let own = credential::all(&client);
+        let chosen = credential::chosen(&client.settings);
+        if !chosen.iter().all(|id| own.iter().any(|one| one.id == *id)) {
+            return Err(Rejection::UnknownCredential);
+        }
     }
     if let Some(secret) = patch.secret {
         client.secret = Some(kept(secret, moment.rules));

@@ -5,6 +5,7 @@
 //! means that the command asks for what already is.
 
 mod clients;
+mod credentials;
 mod identities;
 mod jobs;
 mod patches;
@@ -244,6 +245,18 @@ pub enum Rejection {
     /// There is no such client.
     #[error("there is no such client")]
     ClientNotFound,
+    /// The client has no such credential.
+    #[error("the client has no such credential")]
+    CredentialNotFound,
+    /// The client has a credential with that key or key id.
+    #[error("the client has a credential with this key already")]
+    CredentialExists,
+    /// `client_authentication_methods` names a credential that is not the client's.
+    #[error("a credential that the client does not have cannot be chosen")]
+    UnknownCredential,
+    /// As many credentials as a client may have.
+    #[error("a client has at most {} credentials", crate::domain::credential::MAX_CREDENTIALS)]
+    TooManyCredentials,
     /// The client id is taken.
     #[error("the client id is taken")]
     ClientExists,
@@ -388,6 +401,7 @@ pub fn decide(
         Command::RevertClient(revert) => revert::client(view, moment, &revert),
         Command::CreateClient(new) => clients::create(view, moment, *new),
         Command::UpdateClient { id, patch } => clients::update(view, moment, &id, *patch),
+        Command::ChangeCredentials { id, change } => credentials::change(view, moment, &id, change),
         Command::RotateSecret { id, secret } => clients::rotate(view, moment, &id, secret),
         Command::DeleteClient { id } => clients::delete(view, id),
         Command::CreateResource(resource) => resources::create(view, moment, *resource),

@@ -67,6 +67,7 @@ impl Bounds {
             | Command::UpdateClient { .. }
             | Command::RevertUser(_)
             | Command::RevertClient(_)
+            | Command::ChangeCredentials { .. }
             | Command::RotateSecret { .. }
             | Command::DeleteClient { .. }
             | Command::CreateResource(_)

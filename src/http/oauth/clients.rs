@@ -1,8 +1,10 @@
 //! Which client asks, and whether it proved so.
 
+use super::assertion::{self, Expected};
 use super::fields::{Credentials, Fields};
 use super::refusal;
 use crate::domain::client::{Client, Secret};
+use crate::domain::credential;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
 use std::sync::Arc;
@@ -22,6 +24,9 @@ pub(super) struct KnownClient {
 pub(super) fn authenticate(call: &Call, fields: &Fields) -> Result<KnownClient, Problem> {
     let credentials = Credentials::of(call, fields)?;
     let client = call.tenant.published().client(&credentials.id);
+    if let Some(text) = &credentials.assertion {
+        return asserted(call, client, text);
+    }
     match (proof(client.as_deref(), &credentials.secrets), client) {
         (Proof::Right, Some(client)) => Ok(KnownClient { client, is_proven: true }),
         (Proof::NotNeeded, Some(client)) => Ok(KnownClient { client, is_proven: false }),
@@ -36,6 +41,27 @@ pub(super) fn authenticate(call: &Call, fields: &Fields) -> Result<KnownClient, 
     }
 }
 
+/// The client that signed an assertion, which is used up by that.
+fn asserted(call: &Call, client: Option<Arc<Client>>, text: &str) -> Result<KnownClient, Problem> {
+    let client = client.ok_or_else(|| refusal::unknown_client(false))?;
+    let expected = Expected {
+        audiences: &[call.issuer(), call.origin(), format!("{}/oauth/token", call.origin())],
+        now: call.now.seconds(),
+        leeway: i64::try_from(call.services.settings().auth.leeway.as_secs()).unwrap_or(i64::MAX),
+    };
+    let checked = assertion::verify(text, &client, &expected).and_then(|proved| {
+        call.services.assertions.use_up(call.tenant.uid().0, proved, expected.now)
+    });
+    checked.map_err(|why| {
+        log::warn!(
+            tenant = call.tenant.id(), request_id = call.request_id, client = client.id, reason = why;
+            "a client did not prove who it is"
+        );
+        assertion::refused(why)
+    })?;
+    Ok(KnownClient { client, is_proven: true })
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proof {
     Right,
@@ -46,7 +72,10 @@ enum Proof {
 /// An unknown client takes as long as a wrong secret.
 fn proof(client: Option<&Client>, given: &[String]) -> Proof {
     let nobody = Secret::Hashed(String::new());
-    let own = client.and_then(|client| client.secret.as_ref());
+    // Who proves itself with a key does not do so with a secret as well.
+    let own = client
+        .filter(|client| !credential::uses_keys(&client.settings))
+        .and_then(|client| client.secret.as_ref());
     let matches = given
         .iter()
         .map(|given| own.unwrap_or(&nobody).matches(given))
@@ -65,6 +94,7 @@ fn is_public(client: &Client) -> bool {
     }
     match client.settings.get_str("token_endpoint_auth_method") {
         Some(method) => method == "none",
+        None if credential::uses_keys(&client.settings) => false,
         None => client
             .settings
             .get_str("app_type")

@@ -1,6 +1,6 @@
 //! What other programs look up: the keys, and where everything is (CONTRACT.md §1.3).
 
-use super::token;
+use super::{assertion, token};
 use crate::domain::json::{self, Builder};
 use crate::http::PLAIN_JSON;
 use crate::http::call::Call;
@@ -43,8 +43,9 @@ fn document(origin: &str) -> String {
         .raw("id_token_signing_alg_values_supported", &list(&["RS256"]))
         .raw(
             "token_endpoint_auth_methods_supported",
-            &list(&["client_secret_basic", "client_secret_post", "none"]),
+            &list(&["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]),
         )
+        .raw("token_endpoint_auth_signing_alg_values_supported", &list(&assertion::ALGORITHMS))
         .raw(
             "claims_supported",
             &list(&[

@@ -4,7 +4,7 @@
 //! Everything has a bound before anything is looked at closely, since nobody has
 //! proved who they are yet (RELIABILITY.md §2.3: a 50,000-character scope).
 
-use super::refusal;
+use super::{assertion, refusal};
 use crate::domain::json::{self, Kind, Object};
 use crate::http::call::Call;
 use crate::http::problem::Problem;
@@ -28,6 +28,7 @@ const KNOWN: &[&str] = &[
     "access_token",
     "audience",
     "client_assertion",
+    "client_assertion_type",
     "client_id",
     "client_secret",
     "grant_type",
@@ -144,6 +145,8 @@ pub(super) struct Credentials {
     pub(super) secrets: Vec<String>,
     /// Whether they came in the `Authorization` header.
     pub(super) is_basic: bool,
+    /// A signed assertion in place of a secret.
+    pub(super) assertion: Option<String>,
 }
 
 impl Credentials {
@@ -170,13 +173,42 @@ impl Credentials {
                     "Client credentials must be in the header or in the body, not in both",
                 ));
             }
-            return Ok(Self { id: basic_id, secrets, is_basic: true });
+            if fields.get("client_assertion").is_some() {
+                return Err(refusal::invalid("A client proves who it is in one way, not in two"));
+            }
+            return Ok(Self { id: basic_id, secrets, is_basic: true, assertion: None });
         }
-        if fields.get("client_assertion").is_some() {
-            return Err(refusal::invalid("client_assertion is not supported, use client_secret"));
+        if let Some(assertion) = fields.get("client_assertion") {
+            return Self::asserted(assertion, id, secret, fields.get("client_assertion_type"));
         }
         let id = id.ok_or_else(|| refusal::missing("client_id"))?.to_owned();
-        Ok(Self { id, secrets: secret.map(str::to_owned).into_iter().collect(), is_basic: false })
+        let secrets = secret.map(str::to_owned).into_iter().collect();
+        Ok(Self { id, secrets, is_basic: false, assertion: None })
+    }
+}
+
+impl Credentials {
+    /// Who an assertion is for, which `client_id` may repeat (RFC 7521 §4.2).
+    fn asserted(
+        text: &str,
+        id: Option<&str>,
+        secret: Option<&str>,
+        kind: Option<&str>,
+    ) -> Result<Self, Problem> {
+        if kind.ok_or_else(|| refusal::missing("client_assertion_type"))? != assertion::TYPE {
+            let wanted = format!("client_assertion_type must be {}", assertion::TYPE);
+            return Err(refusal::invalid(wanted));
+        }
+        if secret.is_some() {
+            return Err(refusal::invalid("A client proves who it is in one way, not in two"));
+        }
+        let subject = assertion::subject(text)
+            .ok_or_else(|| assertion::refused("it is no JWT with iss, sub, aud, exp and jti"))?;
+        if id.is_some_and(|id| id != subject) {
+            return Err(assertion::refused("iss and sub must be the id of the client"));
+        }
+        let assertion = Some(text.to_owned());
+        Ok(Self { id: subject, secrets: Vec::new(), is_basic: false, assertion })
     }
 }
 

@@ -6,6 +6,7 @@
 //! does. Every refusal is a row of [`refusal`].
 
 mod api;
+mod assertion;
 mod claims;
 mod clients;
 mod discovery;
@@ -19,6 +20,8 @@ mod signup;
 mod token;
 mod userinfo;
 mod users;
+
+pub use assertion::UsedAssertions;
 
 use super::call::Call;
 use super::openapi::detail::{Detail, Takes};
@@ -82,6 +85,8 @@ pub static DETAILS: &[Detail] = &[
             &[
                 "client_id",
                 "client_secret",
+                "client_assertion",
+                "client_assertion_type",
                 "audience",
                 "scope",
                 "username",
@@ -92,7 +97,10 @@ pub static DETAILS: &[Detail] = &[
         ))
         .statuses(&[200]),
     Detail::of("POST", &["/oauth/revoke"])
-        .takes(Takes::Form(&["token"], &["client_id", "client_secret"]))
+        .takes(Takes::Form(
+            &["token"],
+            &["client_id", "client_secret", "client_assertion", "client_assertion_type"],
+        ))
         .statuses(&[200]),
     Detail::of("POST", &["/userinfo"]).statuses(&[200]),
     Detail::of("POST", &["/dbconnections/signup"])

@@ -1,7 +1,7 @@
 //! The description as one JSON document.
 
 use super::detail::{Detail, Takes};
-use super::shapes;
+use super::{answers, shapes};
 use crate::http::dispatch::is_rehearsed;
 use crate::http::patches;
 use crate::http::query::DRY_RUN;
@@ -34,7 +34,7 @@ pub(super) fn document(origin: &str, tables: &[&[Route]], details: &[&[Detail]])
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
             },
-            "schemas": errors(),
+            "schemas": schemas(),
             "responses": refused(),
         },
     })
@@ -219,10 +219,10 @@ fn responses(route: &Route, detail: &Detail) -> Value {
     let statuses = if detail.statuses.is_empty() { usual } else { detail.statuses };
     let mut out = Map::new();
     for status in statuses {
-        out.insert(status.to_string(), json!({ "description": meaning(*status) }));
+        out.insert(status.to_string(), success(route, *status, meaning(*status)));
     }
     if is_rehearsed(route) && !statuses.contains(&200) {
-        out.insert("200".to_owned(), json!({ "description": "What would have been answered" }));
+        out.insert("200".to_owned(), success(route, 200, "What would have been answered"));
     }
     let shape = detail.errors.unwrap_or(error_of(route.dialect));
     for status in refusals(route, detail) {
@@ -230,6 +230,16 @@ fn responses(route: &Route, detail: &Detail) -> Value {
         out.insert(status.to_string(), json!({ "$ref": name }));
     }
     Value::Object(out)
+}
+
+fn success(route: &Route, status: u16, description: &str) -> Value {
+    let mut out = json!({ "description": description });
+    if let (Value::Object(out), Some(content)) =
+        (&mut out, answers::content(route, status, is_rehearsed(route)))
+    {
+        out.insert("content".to_owned(), content);
+    }
+    out
 }
 
 /// The statuses with which a route says no.
@@ -312,6 +322,15 @@ fn refused() -> Value {
         })
     };
     Value::Object(SHAPES.into_iter().flat_map(of_shape).collect())
+}
+
+/// Shapes of successes and of errors.
+fn schemas() -> Value {
+    let mut all = answers::shapes();
+    if let Value::Object(errors) = errors() {
+        all.extend(errors);
+    }
+    Value::Object(all)
 }
 
 fn errors() -> Value {

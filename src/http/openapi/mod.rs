@@ -4,6 +4,7 @@
 //! It is made from the table of routes, the scopes in it and the schemas handlers
 //! check bodies with, so it cannot tell of what is not there.
 
+mod answers;
 pub mod detail;
 mod document;
 mod shapes;
@@ -21,6 +22,7 @@ static DETAILS: &[&[Detail]] = &[
     v2::DETAILS,
     v2::ticket_pages::DETAILS,
     v2::clients::connections::DETAILS,
+    v2::clients::credentials::DETAILS,
     v2::connections::DETAILS,
     v2::events::DETAILS,
     v2::grants::DETAILS,

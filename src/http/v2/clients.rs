@@ -1,13 +1,16 @@
 //! `/api/v2/clients` (CONTRACT.md §4).
 
 pub mod connections;
+pub mod credentials;
+mod public_key;
 
 use super::fields::{self, Fields};
 use super::list::Part;
-use super::{answer_at, json, no_content, wire};
+use super::{answer_at, no_content, wire};
 use crate::domain::change::Channel;
 use crate::domain::client::{Client, Secret};
 use crate::domain::command::{Command, NewClient};
+use crate::domain::credential;
 use crate::domain::patch::Patch;
 use crate::domain::permit::Forbidden;
 use crate::domain::resource::ResourceKind;
@@ -76,11 +79,6 @@ pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
     Ok(answer_at(StatusCode::OK, client.version).body(body))
 }
 
-pub(super) fn credentials(call: &Call) -> Result<HttpResponse, Problem> {
-    call.tenant.published().client(call.params.get("id")).ok_or_else(Problem::no_client)?;
-    Ok(json(StatusCode::OK, "[]"))
-}
-
 fn written(answer: &Answer) -> Result<&Arc<Client>, Problem> {
     answer.change.as_ref().and_then(|change| change.client()).ok_or_else(Problem::internal)
 }
@@ -89,23 +87,28 @@ pub(super) async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = call.json().await?;
     let body = wire::new_client(&body, call.tenant.rules().compat)?;
     let secret = body.secret.unwrap_or_else(|| random::secret(64));
+    let (settings, made) = credentials::brought(body.settings, call.now)?;
     let signing = SigningKey::for_call(&call)?;
     let new = NewClient {
         id: random::alphanumeric(32),
         secret: secret.clone(),
-        settings: body.settings.with(signing_key::MEMBER, &signing.kept()),
+        settings: settings.with(signing_key::MEMBER, &signing.kept()),
         client_metadata: body.client_metadata,
         is_global: false,
     };
     let answer = call.write(Channel::V2, Command::CreateClient(Box::new(new))).await?;
     let client = written(&answer)?;
     // Who made the secrets sees them this once, whatever is kept of them.
-    let seen = Client {
-        secret: Some(Secret::Plain(secret)),
+    let mut seen = Client {
+        secret: Some(Secret::Plain(secret.clone())),
         settings: client.settings.with(signing_key::MEMBER, &signing.shown_once()),
         ..client.as_ref().clone()
     };
-    let body = wire::with_creation_members(&seen.to_json(call.tenant.id(), true));
+    if !made.is_empty() {
+        let whole: Vec<String> = made.iter().map(|one| one.to_json(false)).collect();
+        seen.settings = credential::choosing(&seen.settings, &whole);
+    }
+    let body = wire::with_creation_members(&seen.to_json(call.tenant.id(), true), &secret);
     Ok(answer_at(StatusCode::CREATED, client.version).body(body))
 }
 

@@ -100,13 +100,6 @@ pub static ROUTES: &[Route] = &[
         "Rotate a client's secret",
         |call| Box::pin(clients::rotate(call)),
     ),
-    route(
-        "GET",
-        "/api/v2/clients/{id}/credentials",
-        &[Scope::READ_CLIENT_CREDENTIALS],
-        "List a client's credentials",
-        |call| Box::pin(async move { clients::credentials(&call) }),
-    ),
     route("GET", "/api/v2/applications", LIST_CLIENTS, "List clients", |call| {
         Box::pin(async move { clients::list(&call) })
     }),

@@ -514,6 +514,7 @@ pub(super) fn client_patch(body: &Object, compat: Compat) -> Result<ClientPatch,
         return Err(Problem::body(schema::message(&detail, "", "")));
     }
     let body = client_body(body, compat, &[])?;
+    credentials_by_id(&body.settings)?;
     Ok(ClientPatch {
         settings: Some(body.settings).filter(|settings| !settings.is_empty()),
         client_metadata: body.client_metadata,
@@ -521,11 +522,37 @@ pub(super) fn client_patch(body: &Object, compat: Compat) -> Result<ClientPatch,
     })
 }
 
+/// A client that exists names credentials it has, by their ids.
+fn credentials_by_id(settings: &Object) -> Result<(), Problem> {
+    let keys = settings
+        .get_object("client_authentication_methods")
+        .and_then(|methods| methods.get_object("private_key_jwt"))
+        .unwrap_or_else(Object::empty);
+    let all = keys.get("credentials").map(json::Elements::of).into_iter().flatten();
+    for (at, raw) in all.enumerate() {
+        let one =
+            Object::trusted(if json::Kind::of(raw) == json::Kind::Object { raw } else { "{}" });
+        let detail = match one.keys().find(|key| key != "id") {
+            Some(other) => format!("Additional properties not allowed: {other}"),
+            None if one.get_str("id").is_none() => "Missing required property: id".to_owned(),
+            None => continue,
+        };
+        let path = format!("client_authentication_methods.private_key_jwt.credentials[{at}]");
+        return Err(Problem::body(schema::message(&detail, &path, "")));
+    }
+    Ok(())
+}
+
 /// Members of a client that only its creation shows.
-pub(super) fn with_creation_members(client: &str) -> String {
+pub(super) fn with_creation_members(client: &str, secret: &str) -> String {
     let mut out = Builder::with_capacity(client.len() + 20);
+    let mut has_secret = false;
     for (key, value) in json::Members::of(client) {
+        has_secret |= json::unquote(key) == "client_secret";
         out.member(key, value);
+    }
+    if !has_secret {
+        out.string("client_secret", secret);
     }
     out.flag("encrypted", Some(true));
     out.finish()

@@ -163,6 +163,30 @@ pub(super) const CASES: &[Case] = &[
         "read:client_credentials",
     ),
     case(
+        "POST /api/v2/clients/{id}/credentials",
+        "/api/v2/clients/{client}/credentials",
+        CREDENTIAL,
+        "create:client_credentials",
+    ),
+    case(
+        "GET /api/v2/clients/{id}/credentials/{credential}",
+        "/api/v2/clients/{client}/credentials/{credential}",
+        "",
+        "read:client_credentials",
+    ),
+    case(
+        "PATCH /api/v2/clients/{id}/credentials/{credential}",
+        "/api/v2/clients/{client}/credentials/{credential}",
+        r#"{"expires_at":null}"#,
+        "update:client_credentials",
+    ),
+    case(
+        "DELETE /api/v2/clients/{id}/credentials/{credential}",
+        "/api/v2/clients/{client}/credentials/{credential}",
+        "",
+        "delete:client_credentials",
+    ),
+    case(
         "GET /api/v2/clients/{id}/connections",
         "/api/v2/clients/{client}/connections",
         "",
@@ -496,6 +520,9 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 const V1_USER: &str = r#"{"email":"new@example.com","connection":"Username-Password-Authentication","password":"Long-enough-1!"}"#;
+
+/// A public key nobody uses.
+pub(super) const CREDENTIAL: &str = r#"{"credential_type":"public_key","pem":"-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAlNiV87eF8Mys0mRxsshu\n2iNHxdR8MU84HZJmHelD1QB8lV3nZaAvMj3+wNFkpQxxltlJRCNYmuHWG5ZG1iRH\nljX/PtB/vz44j12RYm9aD4otpD50lJJ9ybzTufN1/EcTnyCOujWVAgh7MKcSQl14\nUYtLCfk3iX9nK8sGWXPghmYzEL5Fm5CqxQqwSTIZWtDhQ9pUw0X+mejUFwWRQdb8\nF/1EpBO0JLu8jUlRwctp2KAHs8l+KWVpn3KchScX2K9G8pux7wiPTMEZYFNgZqzt\naeG3g7n8vmQiUuAA7hIHQyVpNO6RbX2KzyOvi+WuBYiKHACxcBmfMsb+h+doZigF\nSQIDAQAB\n-----END PUBLIC KEY-----\n"}"#;
 
 const IMPORT: &str = concat!(
     "--x\r\nContent-Disposition: form-data; name=\"connection_id\"\r\n\r\ncon_0000000000000000\r\n",
