@@ -3,6 +3,7 @@
 use super::actor::{FindUsers, Limits, Retire, SetRules, TakeView, Tenant, Write};
 use super::catalog::{Catalog, StateView};
 use super::published::Published;
+use super::room::{Place, Room};
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
@@ -79,6 +80,7 @@ struct Inner {
     published: Arc<Published>,
     rules: RwLock<Arc<Rules>>,
     limits: Limits,
+    room: Room,
 }
 
 impl TenantHandle {
@@ -104,6 +106,7 @@ impl TenantHandle {
             published,
             rules: RwLock::new(rules),
             limits,
+            room: Room::new(limits.in_flight_bytes),
         }))
     }
 
@@ -125,6 +128,14 @@ impl TenantHandle {
     /// The tenant's limits and habits.
     pub fn rules(&self) -> Arc<Rules> {
         self.0.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for a place among what is worked on for this tenant, for a body of `size_bytes`.
+    ///
+    /// # Errors
+    /// [`TenantError::Busy`] when too much waits already, or for too long.
+    pub async fn enter(&self, size_bytes: usize) -> Result<Place, TenantError> {
+        self.0.room.enter(size_bytes, self.0.limits.reply_timeout).await
     }
 
     /// Asks for a write and answers once it is durable and published.

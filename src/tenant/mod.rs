@@ -14,6 +14,7 @@ mod handle;
 mod overlay;
 mod published;
 mod restore;
+mod room;
 mod snapshots;
 
 pub use actor::Limits;
@@ -25,6 +26,7 @@ pub use directory::{
 pub use handle::{Answer, TenantError, TenantHandle};
 pub use published::Published;
 pub use restore::{RestoreError, RestoreReport, Restored, accepted, repaired_file, restore};
+pub use room::Place;
 pub use snapshots::{
     SnapshotError, SnapshotParts, SnapshotReport, SnapshotSettings, SnapshotState, Snapshots,
     TakeSnapshots,

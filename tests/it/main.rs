@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod clock;
 mod concurrency;
 mod crash;
 mod damage;

@@ -16,7 +16,7 @@ use dossier::tenant::{self, Directory, Limits, Restored, Seeds, TenantHandle};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +33,36 @@ static RING: OnceLock<KeyRing> = OnceLock::new();
 pub(crate) struct House {
     pub(crate) directory: Arc<Directory>,
     pub(crate) services: web::Data<Services>,
+}
+
+/// The two clocks of a house: one that can be set, and one that only goes on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clocks {
+    /// How far the first is off [`NOW`], and the second from zero, in milliseconds.
+    wall_ms: Arc<AtomicI64>,
+    steady_ms: Arc<AtomicU64>,
+}
+
+impl Clocks {
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(NOW.millis() + self.wall_ms.load(Ordering::Acquire))
+    }
+
+    fn passed(&self) -> Duration {
+        Duration::from_millis(self.steady_ms.load(Ordering::Acquire))
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap();
+        self.steady_ms.fetch_add(millis, Ordering::AcqRel);
+        self.wall_ms.fetch_add(i64::try_from(millis).unwrap(), Ordering::AcqRel);
+    }
+
+    /// Sets the wall clock forward or back.
+    pub(crate) fn set(&self, by_seconds: i64) {
+        self.wall_ms.fetch_add(by_seconds * 1000, Ordering::AcqRel);
+    }
 }
 
 /// A status and the body that came with it.
@@ -52,7 +82,16 @@ impl House {
 
     /// Opens with this state over this journal.
     pub(crate) async fn over(journal: Arc<dyn Journal>, restored: Restored) -> Self {
-        let limits = Limits { mailbox: 8192, reply_timeout: Duration::from_mins(1) };
+        Self::at(&Clocks::default(), journal, restored).await
+    }
+
+    /// Opens with these clocks.
+    pub(crate) async fn at(clocks: &Clocks, journal: Arc<dyn Journal>, restored: Restored) -> Self {
+        let limits = Limits {
+            mailbox: 8192,
+            reply_timeout: Duration::from_mins(1),
+            in_flight_bytes: 1 << 20,
+        };
         let arbiters = vec![actix_rt::Arbiter::current()];
         let rules = Box::new(|_: &_| Rules::default());
         let directory = Arc::new(Directory::start(
@@ -67,8 +106,10 @@ impl House {
         let addresses = Addresses { http: "127.0.0.1:80".to_owned(), https: None };
         let settings = Arc::new(Settings::default());
         let ring = RING.get_or_init(ring).clone();
-        let clock = Box::new(|| NOW);
+        let (wall, steady) = (clocks.clone(), clocks.clone());
+        let clock = Box::new(move || wall.now());
         let services = Services::new(directory.clone(), journal, ring, settings, addresses, clock);
+        let services = services.with_steady(Box::new(move || steady.passed()));
         services.is_ready.store(true, Ordering::Release);
         Self { directory, services: web::Data::new(services) }
     }
