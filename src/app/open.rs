@@ -146,8 +146,11 @@ pub fn start_tenants(
     arbiters: Vec<ArbiterHandle>,
 ) -> Arc<Directory> {
     let states = std::mem::take(&mut opened.restored.states);
-    let limits =
-        Limits { mailbox: settings.actor.mailbox, reply_timeout: settings.actor.reply_timeout };
+    let limits = Limits {
+        mailbox: settings.actor.mailbox,
+        reply_timeout: settings.actor.reply_timeout,
+        in_flight_bytes: usize::try_from(settings.actor.in_flight_bytes).unwrap_or(usize::MAX),
+    };
     let own = settings.clone();
     let rules_of = Box::new(move |definition: &TenantDefinition| rules(&own, definition));
     Arc::new(Directory::start(

@@ -20,7 +20,7 @@ use crate::domain::permit::{Caller, Permitted, permit};
 use crate::domain::scope::Scope;
 use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
-use crate::tenant::{Answer, TenantHandle};
+use crate::tenant::{Answer, Place, TenantHandle};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Bytes;
@@ -47,10 +47,14 @@ pub struct Call {
     pub bounds: Option<Bounds>,
     /// The time at which the request is handled.
     pub now: Timestamp,
+    /// The time by which validity is given and judged ([`Services::valid_at`]).
+    pub valid_at: Timestamp,
     /// The request's id.
     pub request_id: String,
     request: HttpRequest,
     incoming: Incoming,
+    /// Kept until the call is over.
+    place: Option<Place>,
     rehearsal: Option<Rehearsal>,
 }
 
@@ -92,6 +96,7 @@ impl Call {
     ) -> Result<Self, Problem> {
         let tenant = services.directory.by_host(host_of(&raw.request));
         let query = Query::parse(raw.request.query_string())?;
+        let now = services.now();
         Ok(Self {
             tenant,
             route,
@@ -99,10 +104,12 @@ impl Call {
             query,
             caller: nobody(),
             bounds: None,
-            now: services.now(),
+            now,
+            valid_at: services.valid_at(now),
             request_id: raw.request_id,
             request: raw.request,
             incoming: raw.incoming,
+            place: None,
             rehearsal: None,
             services,
         })
@@ -264,7 +271,7 @@ impl Call {
             None => rates.count(tenant, self.now),
             // Nobody yet: the answer will be 401.
             Some((_, burst)) if client.is_empty() => Quota::untouched(burst, self.now),
-            Some(limit) => rates.take(tenant, client, limit, self.now),
+            Some(limit) => rates.take(tenant, client, limit, self.now, self.valid_at),
         }
     }
 
@@ -323,7 +330,7 @@ impl Call {
         let expect = Expect {
             issuers: &issuers,
             audiences: &audiences,
-            now: self.now.seconds(),
+            now: self.valid_at.seconds(),
             leeway: u32::try_from(leeway).unwrap_or(u32::MAX),
         };
         let keys = self.services.keys();
@@ -357,7 +364,11 @@ impl Call {
     /// 413, 408, or 400 when the connection broke.
     pub async fn body_up_to(&mut self, limit: u64) -> Result<Bytes, Problem> {
         let timeout = self.services.settings().server.body_timeout;
-        self.incoming.read(&self.request, limit, timeout).await
+        let body = self.incoming.read(&self.request, limit, timeout).await?;
+        if !body.is_empty() {
+            self.place = Some(self.tenant.enter(body.len()).await?);
+        }
+        Ok(body)
     }
 
     /// Reads the body as a JSON object.

@@ -128,15 +128,17 @@ impl Rates {
         }
     }
 
-    /// Takes a request out of a client's bucket of `burst`, which refills `rps` a second.
+    /// Takes a request out of a client's bucket of `burst`, which refills `rps` a second as `steady`
+    /// goes on: a clock that is set back must not keep anybody waiting. `now` is what they are told.
     pub fn take(
         &self,
         tenant: TenantUid,
         client: &str,
         (rps, burst): (u32, u32),
         now: Timestamp,
+        steady: Timestamp,
     ) -> Quota {
-        let now_ns = now.millis().saturating_mul(NANOS_PER_MILLI);
+        let now_ns = steady.millis().saturating_mul(NANOS_PER_MILLI);
         let each = NANOS_PER_SECOND / i64::from(rps.max(1));
         let whole = each * i64::from(burst.max(1));
         let mut key = (tenant.0, client.to_owned());
@@ -186,20 +188,20 @@ mod tests {
     #[test]
     fn a_bucket_gives_its_burst_and_then_what_refills() {
         let rates = Rates::default();
-        let take = |millis| rates.take(TENANT, "c", (2, 3), at(millis));
+        let take = |millis| rates.take(TENANT, "c", (2, 3), at(millis), at(millis));
         let left: Vec<u32> = (0..3).map(|_| take(0).remaining).collect();
         assert_eq!(left, [2, 1, 0]);
         assert!(take(0).is_exceeded && take(499).is_exceeded);
         assert!(!take(500).is_exceeded && take(500).is_exceeded);
-        assert!(!rates.take(TENANT, "d", (2, 3), at(500)).is_exceeded);
-        assert!(!rates.take(TenantUid(2), "c", (2, 3), at(500)).is_exceeded);
+        assert!(!rates.take(TENANT, "d", (2, 3), at(500), at(500)).is_exceeded);
+        assert!(!rates.take(TenantUid(2), "c", (2, 3), at(500), at(500)).is_exceeded);
         assert_eq!(take(60_000).remaining, 2);
     }
 
     #[test]
     fn a_refusal_names_the_next_second() {
         let rates = Rates::default();
-        let take = || rates.take(TENANT, "c", (1, 1), at(1_200));
+        let take = || rates.take(TENANT, "c", (1, 1), at(1_200), at(1_200));
         assert_eq!(take().check(at(1_200)), Ok(()));
         let quota = take();
         assert_eq!(quota.reset, 2);

@@ -17,10 +17,14 @@ use crate::tenant::{Directory, TenantHandle};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Tells the time; tests have their own.
 pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
+
+/// Tells how long it is since some moment, and never goes back; tests have their own.
+pub type Steady = dyn Fn() -> Duration + Send + Sync;
 
 /// What handlers share.
 pub struct Services {
@@ -53,6 +57,9 @@ pub struct Services {
     keys: RwLock<Arc<KeyRing>>,
     settings: RwLock<Arc<Settings>>,
     clock: Box<Clock>,
+    steady: Box<Steady>,
+    /// What both clocks said at the start.
+    started: (Timestamp, Duration),
     hashing: Semaphore,
     operations: RwLock<Option<Arc<dyn Operations>>>,
 }
@@ -86,6 +93,8 @@ impl Services {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads => threads,
         };
+        let begun = Instant::now();
+        let started = (clock(), Duration::ZERO);
         Self {
             directory,
             tokens: TokenCache::new(settings.auth.token_cache),
@@ -103,6 +112,8 @@ impl Services {
             keys: RwLock::new(Arc::new(keys)),
             settings: RwLock::new(settings),
             clock,
+            steady: Box::new(move || begun.elapsed()),
+            started,
             hashing: Semaphore::new(hashing_threads),
             operations: RwLock::new(None),
         }
@@ -118,6 +129,22 @@ impl Services {
     #[must_use]
     pub fn with_history(self, history: Option<Arc<History>>) -> Self {
         Self { history, ..self }
+    }
+
+    /// The same with another clock that never goes back.
+    #[must_use]
+    pub fn with_steady(self, steady: Box<Steady>) -> Self {
+        let started = (self.now(), steady());
+        Self { steady, started, ..self }
+    }
+
+    /// The time by which validity is given and judged, at the time `now`: that, but never less than
+    /// what has passed since the start. A clock that is set back lets nothing live longer.
+    pub fn valid_at(&self, now: Timestamp) -> Timestamp {
+        let (then, before) = self.started;
+        let passed = (self.steady)().saturating_sub(before).as_millis();
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        now.max(Timestamp::from_millis(then.millis().saturating_add(passed)))
     }
 
     /// The time.

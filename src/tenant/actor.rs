@@ -34,6 +34,8 @@ pub struct Limits {
     pub mailbox: usize,
     /// How long a caller waits for an answer.
     pub reply_timeout: Duration,
+    /// Bytes of request bodies that are worked on at the same time.
+    pub in_flight_bytes: usize,
 }
 
 /// Where the answer to a write goes.

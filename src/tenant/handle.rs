@@ -6,6 +6,7 @@ use super::actor::{
 use super::catalog::{Catalog, StateView};
 use super::directory::{by_server, server_provenance};
 use super::published::Published;
+use super::room::{Place, Room};
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
@@ -90,6 +91,7 @@ struct Inner {
     limits: Limits,
     /// Held by the one call that removes keys whose time has come.
     expires: Mutex<()>,
+    room: Room,
 }
 
 impl TenantHandle {
@@ -116,6 +118,7 @@ impl TenantHandle {
             rules: RwLock::new(rules),
             limits,
             expires: Mutex::default(),
+            room: Room::new(limits.in_flight_bytes),
         }))
     }
 
@@ -137,6 +140,14 @@ impl TenantHandle {
     /// The tenant's limits and habits.
     pub fn rules(&self) -> Arc<Rules> {
         self.0.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for a place among what is worked on for this tenant, for a body of `size_bytes`.
+    ///
+    /// # Errors
+    /// [`TenantError::Busy`] when too much waits already, or for too long.
+    pub async fn enter(&self, size_bytes: usize) -> Result<Place, TenantError> {
+        self.0.room.enter(size_bytes, self.0.limits.reply_timeout).await
     }
 
     /// Asks for a write and answers once it is durable and published.

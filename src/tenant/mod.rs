@@ -17,6 +17,7 @@ pub mod history;
 mod overlay;
 mod published;
 mod restore;
+mod room;
 mod snapshots;
 
 pub use actor::{Limits, Search};
@@ -28,6 +29,7 @@ pub use directory::{
 pub use handle::{Answer, TenantError, TenantHandle};
 pub use published::Published;
 pub use restore::{RestoreError, RestoreReport, Restored, accepted, repaired_file, restore};
+pub use room::Place;
 pub use snapshots::{
     SnapshotError, SnapshotParts, SnapshotReport, SnapshotSettings, SnapshotState, Snapshots,
     TakeSnapshots,

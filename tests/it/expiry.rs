@@ -6,7 +6,7 @@ use actix_rt::System;
 use dossier::domain::time::Timestamp;
 use dossier::journal::testing::SimDisk;
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 const OPS: (&str, &str) = ("Content-Type", "application/vnd.dossier.ops+json");
 
@@ -55,8 +55,8 @@ impl Bench {
         self.ask("GET", target, JSON, "").await
     }
 
-    fn pass(&self, seconds: i64) {
-        self.house.passed_ms.fetch_add(seconds * 1000, Ordering::AcqRel);
+    fn pass(&self, seconds: u64) {
+        self.house.clocks.pass(Duration::from_secs(seconds));
     }
 
     fn version(&self) -> u64 {

@@ -372,7 +372,11 @@ impl Life {
         journal: Arc<dyn Journal>,
         restored: Restored,
     ) -> Self {
-        let limits = Limits { mailbox: 1000, reply_timeout: Duration::from_mins(1) };
+        let limits = Limits {
+            mailbox: 1000,
+            reply_timeout: Duration::from_mins(1),
+            in_flight_bytes: 1 << 20,
+        };
         let directory = Arc::new(Directory::start(
             restored.states,
             journal.clone(),

@@ -9,6 +9,7 @@
 mod assertions;
 mod bad_input;
 mod bench;
+mod clock;
 mod concurrency;
 mod crash;
 mod damage;

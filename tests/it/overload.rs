@@ -1,12 +1,15 @@
 //! Too much of anything is refused at once and costs no more than is stated.
 
 use crate::harness::{Connection, Server, Setup, until};
+use neighbour::Neighbour;
 use serde_json::json;
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+mod neighbour;
 
 /// What a server may take for all of this, a debug build included.
 const MEMORY_CAP_KIB: u64 = 400 << 10;
@@ -108,24 +111,13 @@ fn a_hundred_megabytes_are_refused_early_and_never_held() {
 
 #[test]
 fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
-    let server = Setup::default().set("actor.mailbox=16").start();
-    let made = server.json("POST", "/dossier/v1/tenants", r#"{"id":"alpha"}"#).expect(201).json();
-    let host = format!("alpha.localhost:{}", server.address().rsplit_once(':').unwrap().1);
-    let text = |key: &str| made["client"][key].as_str().unwrap();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}&audience=http://{host}/api/v2/",
-        text("client_id"),
-        text("client_secret")
-    );
-    let type_of = [("Host", host.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
-    let token = server.request("POST", "/oauth/token", &type_of, Some(form.as_bytes()));
-    let token = token.expect(200).json()["access_token"].as_str().unwrap().to_owned();
-    let bearer = format!("Bearer {token}");
-    let neighbour =
-        [("Host", host.as_str()), ("Authorization", &bearer), ("Content-Type", "application/json")];
+    let server = Setup::default().set("actor.in_flight=64KiB").start();
+    let alpha = Neighbour::of(&server);
+    let neighbour = alpha.headers();
 
     let target = create(&server);
-    // A large body makes a turn long enough for a queue to build up.
+    // Large bodies: one at a time is worked on, some wait, the others are refused.
+    let quiet = alpha.median(&server);
     let fill = "x".repeat(200_000);
     let (refused, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let acknowledged: Vec<Vec<usize>> = std::thread::scope(|threads| {
@@ -180,6 +172,9 @@ fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
     assert!(refused.load(Ordering::Relaxed) > 0, "nothing was refused");
     assert!(memory_kib(&server, "VmHWM") < MEMORY_CAP_KIB);
     // Everything is normal again, and what was acknowledged is there.
+    until("the neighbour is served as before", || {
+        (alpha.median(&server) < 3 * quiet).then_some(())
+    });
     server.json("PATCH", &target, r#"{"user_metadata":{"after":true}}"#).expect(200);
     let bag = server.get(&target).expect(200).json()["user_metadata"].clone();
     assert_eq!(bag["after"], json!(true));

@@ -140,7 +140,7 @@ pub(super) async fn invite(mut call: Call) -> Result<HttpResponse, Problem> {
     let ttl = body.get("ttl").and_then(|raw| raw.parse().ok()).map(Duration::from_secs);
     let ttl = ttl.unwrap_or(settings.auth.login_link_ttl);
     let link = Link { tenant: tenant.uid(), role, prefixes, subject };
-    let code = call.services.dashboard.sessions.invite(link, ttl, call.now);
+    let code = call.services.dashboard.sessions.invite(link, ttl, call.valid_at);
     log::info!(tenant = tenant.id(), role = role.name(), by = call.caller.subject, request_id = call.request_id; "made a login link");
     let mut out = Builder::new();
     out.string("url", &format!("{base}/ui/login?once={code}"))

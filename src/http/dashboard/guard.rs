@@ -115,7 +115,7 @@ fn beyond(what: &str) -> Problem {
 
 /// The session of a request's cookie, if it has one that is still good.
 pub(super) fn session(call: &Call) -> Option<Arc<Session>> {
-    call.services.dashboard.sessions.find(cookie(call)?, call.tenant.uid(), call.now)
+    call.services.dashboard.sessions.find(cookie(call)?, call.tenant.uid(), call.valid_at)
 }
 
 /// Lets a request in that has a cookie and no token: `None` when it has no session.

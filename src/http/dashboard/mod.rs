@@ -220,9 +220,9 @@ async fn sign_in(mut call: Call) -> Result<HttpResponse, Problem> {
     guard::same_origin(&call)?;
     let body = call.json().await?;
     let longest = call.services.settings().auth.session_ttl;
-    let mut expires = session::later(call.now, longest);
+    let mut expires = session::later(call.valid_at, longest);
     let pass = if let Some(code) = body.get_str("once") {
-        let link = call.services.dashboard.sessions.redeem(&code, call.tenant.uid(), call.now);
+        let link = call.services.dashboard.sessions.redeem(&code, call.tenant.uid(), call.valid_at);
         Pass::Link(link.ok_or_else(|| {
             Problem::new(401, "invalid_link", "This link was used already, or its time is over.")
         })?)
@@ -237,8 +237,8 @@ async fn sign_in(mut call: Call) -> Result<HttpResponse, Problem> {
     guard::enter(&mut call, &opened)?;
     log::info!(tenant = call.tenant.id(), subject = call.caller.subject, request_id = call.request_id; "signed in to the dashboard");
     let text = told(&call, Some(&opened));
-    let value = call.services.dashboard.sessions.open(opened, call.now);
-    let seconds = (expires.seconds() - call.now.seconds()).max(0);
+    let value = call.services.dashboard.sessions.open(opened, call.valid_at);
+    let seconds = (expires.seconds() - call.valid_at.seconds()).max(0);
     let cookie = set_cookie(&call, &value, u64::try_from(seconds).unwrap_or_default());
     Ok(answer(text, Some(cookie)))
 }
@@ -331,6 +331,6 @@ pub fn first_link(services: &Services, base: &str) -> String {
         subject: "dashboard".to_owned(),
     };
     let ttl = services.settings().auth.login_link_ttl;
-    let code = services.dashboard.sessions.invite(link, ttl, services.now());
+    let code = services.dashboard.sessions.invite(link, ttl, services.valid_at(services.now()));
     format!("{base}/ui/login?once={code}")
 }

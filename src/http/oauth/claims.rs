@@ -77,6 +77,8 @@ pub(super) struct Frame<'a> {
     pub(super) client_id: &'a str,
     /// Now, in seconds since 1970.
     pub(super) now: i64,
+    /// From when on it counts how long it lives; later than now after the clock was set back.
+    pub(super) valid_at: i64,
     /// How long it lives, in seconds.
     pub(super) lifetime: i64,
 }
@@ -88,7 +90,7 @@ pub(super) fn machine(frame: Frame<'_>, audience: &str, scope: &Scopes) -> Claim
         sub: format!("{}@clients", frame.client_id),
         aud: Audience::One(audience.to_owned()),
         iat: frame.now,
-        exp: frame.now.saturating_add(frame.lifetime),
+        exp: frame.valid_at.saturating_add(frame.lifetime),
         nbf: None,
         scope: scope.text().to_owned(),
         gty: Some("client-credentials".to_owned()),
@@ -114,7 +116,7 @@ pub(super) fn access(
     claims.insert("sub".to_owned(), user.id().into());
     claims.insert("aud".to_owned(), audience);
     claims.insert("iat".to_owned(), frame.now.into());
-    claims.insert("exp".to_owned(), frame.now.saturating_add(frame.lifetime).into());
+    claims.insert("exp".to_owned(), frame.valid_at.saturating_add(frame.lifetime).into());
     if !scope.text().is_empty() {
         claims.insert("scope".to_owned(), scope.text().into());
     }
@@ -129,7 +131,7 @@ pub(super) fn id(frame: Frame<'_>, user: &Document, scope: &Scopes) -> Map<Strin
     claims.insert("iss".to_owned(), frame.issuer.into());
     claims.insert("aud".to_owned(), frame.client_id.into());
     claims.insert("iat".to_owned(), frame.now.into());
-    claims.insert("exp".to_owned(), frame.now.saturating_add(frame.lifetime).into());
+    claims.insert("exp".to_owned(), frame.valid_at.saturating_add(frame.lifetime).into());
     claims.insert("sub".to_owned(), user.id().into());
     claims
 }
@@ -181,6 +183,7 @@ mod tests {
         issuer: "https://acme.example/",
         client_id: "c1",
         now: 1_720_762_274,
+        valid_at: 1_720_762_274,
         lifetime: 86_400,
     };
 

@@ -79,8 +79,13 @@ fn signed(call: &Call, client: &Client, api: &Api, scope: &Scopes) -> (String, i
     let longest = token::seconds(auth.max_token_ttl);
     let lifetime =
         api.token_lifetime().map_or(token::seconds(auth.token_ttl), |own| own.min(longest));
-    let frame =
-        Frame { issuer: &call.issuer(), client_id: &client.id, now: call.now.seconds(), lifetime };
+    let frame = Frame {
+        issuer: &call.issuer(),
+        client_id: &client.id,
+        now: call.now.seconds(),
+        valid_at: call.valid_at.seconds(),
+        lifetime,
+    };
     let claims = claims::machine(frame, &api.audience(), scope);
     (call.services.keys().sign(token_tenant(&call.tenant), &claims), lifetime)
 }

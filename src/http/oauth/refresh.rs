@@ -78,8 +78,8 @@ pub(super) async fn keep(call: &Call, session: &Session<'_>) -> Result<String, P
         user_created_at: session.user.created_at(),
         audience: session.api.key(),
         scope: session.scope.text().to_owned(),
-        created_at: call.now,
-        used_at: call.now,
+        created_at: call.valid_at,
+        used_at: call.valid_at,
     };
     for oldest in surplus(own(call, &kept), MAX_FOR_EACH_CLIENT - 1) {
         remove(call, oldest).await?;
@@ -127,7 +127,7 @@ pub(super) async fn grant(
     let kept = find(call, client, &id).ok_or_else(refusal::unknown_refresh_token)?;
     let user = call.tenant.published().user(&kept.user_id);
     let lives = Lives::of(&client.settings);
-    let standing = standing(&kept, user.as_ref(), lives, call.now);
+    let standing = standing(&kept, user.as_ref(), lives, call.valid_at);
     let (user, api) = match (standing, user, Api::kept(call, &kept.audience)) {
         (Standing::Good, Some(user), Some(api)) => (user, api),
         (Standing::Blocked, ..) => return Err(refusal::blocked_since()),
@@ -169,7 +169,7 @@ async fn remove(call: &Call, id: String) -> Result<(), Problem> {
 /// Writes down when a token that ends when it is idle was last used.
 async fn used(call: &Call, id: &str) -> Result<(), Problem> {
     let mut patch = Builder::new();
-    patch.string("used_at", &call.now.to_string());
+    patch.string("used_at", &call.valid_at.to_string());
     let (kind, id, patch) = (ResourceKind::RefreshToken, id.to_owned(), patch.object());
     let command = Command::UpdateResource { kind, id, patch };
     let written = call.write_as_server(Channel::Authentication, command).await;

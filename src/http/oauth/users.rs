@@ -48,7 +48,13 @@ pub(super) fn tokens(call: &Call, session: &Session<'_>) -> Tokens {
     let lifetime = own.map_or(token::seconds(auth.user_token_ttl), |own| own.min(longest));
     let issuer = call.issuer();
     let client_id = &session.client.id;
-    let frame = Frame { issuer: &issuer, client_id, now: call.now.seconds(), lifetime };
+    let frame = Frame {
+        issuer: &issuer,
+        client_id,
+        now: call.now.seconds(),
+        valid_at: call.valid_at.seconds(),
+        lifetime,
+    };
     let is_openid = session.scope.names("openid");
     let mut audiences = vec![session.api.audience()];
     if is_openid {

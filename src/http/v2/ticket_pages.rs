@@ -135,7 +135,7 @@ fn ticket(call: &Call, token: &str, purpose: Purpose) -> Option<Arc<Resource>> {
     let ticket = call.tenant.published().resource(ResourceKind::Ticket, &id_of(token))?;
     let until = ticket.body.get_str("expires_at").and_then(|text| Timestamp::parse(&text))?;
     let is_for = |body: &Object| body.get_str("purpose").as_deref() == Some(purpose.name());
-    (is_for(&ticket.body) && until > call.now).then_some(ticket)
+    (is_for(&ticket.body) && until > call.valid_at).then_some(ticket)
 }
 
 /// Uses a ticket up; `false` when it is worth nothing any more.

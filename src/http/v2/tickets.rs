@@ -126,7 +126,7 @@ impl Ticket {
             token: random::alphanumeric(32),
             purpose,
             members,
-            expires_at: Timestamp::from_millis(call.now.millis() + ttl * 1000),
+            expires_at: Timestamp::from_millis(call.valid_at.millis() + ttl * 1000),
         }
     }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -36,10 +36,40 @@ static RING: OnceLock<KeyRing> = OnceLock::new();
 pub(crate) struct House {
     pub(crate) directory: Arc<Directory>,
     pub(crate) services: web::Data<Services>,
-    /// What its clock shows beyond [`NOW`], in milliseconds.
-    pub(crate) passed_ms: Arc<AtomicI64>,
+    /// What its clocks show.
+    pub(crate) clocks: Clocks,
     /// Where its history lies, if it has one.
     _folder: Option<tempfile::TempDir>,
+}
+
+/// The two clocks of a house: one that can be set, and one that only goes on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clocks {
+    /// How far the first is off [`NOW`], and the second from zero, in milliseconds.
+    wall_ms: Arc<AtomicI64>,
+    steady_ms: Arc<AtomicU64>,
+}
+
+impl Clocks {
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(NOW.millis() + self.wall_ms.load(Ordering::Acquire))
+    }
+
+    fn passed(&self) -> Duration {
+        Duration::from_millis(self.steady_ms.load(Ordering::Acquire))
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap();
+        self.steady_ms.fetch_add(millis, Ordering::AcqRel);
+        self.wall_ms.fetch_add(i64::try_from(millis).unwrap(), Ordering::AcqRel);
+    }
+
+    /// Sets the wall clock forward or back.
+    pub(crate) fn set(&self, by_seconds: i64) {
+        self.wall_ms.fetch_add(by_seconds * 1000, Ordering::AcqRel);
+    }
 }
 
 /// A status and the body that came with it.
@@ -63,20 +93,30 @@ impl House {
 
     async fn build(disk: &SimDisk, options: Options, folder: Option<tempfile::TempDir>) -> Self {
         let (journal, restored) = reopen(disk, &options);
-        Self::assemble(Arc::new(journal), restored, folder).await
+        Self::assemble(&Clocks::default(), Arc::new(journal), restored, folder).await
     }
 
     /// Opens with this state over this journal.
     pub(crate) async fn over(journal: Arc<dyn Journal>, restored: Restored) -> Self {
-        Self::assemble(journal, restored, None).await
+        Self::at(&Clocks::default(), journal, restored).await
+    }
+
+    /// Opens with these clocks.
+    pub(crate) async fn at(clocks: &Clocks, journal: Arc<dyn Journal>, restored: Restored) -> Self {
+        Self::assemble(clocks, journal, restored, None).await
     }
 
     async fn assemble(
+        clocks: &Clocks,
         journal: Arc<dyn Journal>,
         restored: Restored,
         folder: Option<tempfile::TempDir>,
     ) -> Self {
-        let limits = Limits { mailbox: 8192, reply_timeout: Duration::from_mins(1) };
+        let limits = Limits {
+            mailbox: 8192,
+            reply_timeout: Duration::from_mins(1),
+            in_flight_bytes: 1 << 20,
+        };
         let arbiters = vec![actix_rt::Arbiter::current()];
         let rules = Box::new(|_: &_| Rules::default());
         let directory = Arc::new(Directory::start(
@@ -91,15 +131,19 @@ impl House {
         let addresses = Addresses { http: "127.0.0.1:80".to_owned(), https: None };
         let settings = Arc::new(Settings::default());
         let ring = RING.get_or_init(ring).clone();
-        let passed_ms = Arc::new(AtomicI64::new(0));
-        let passed = passed_ms.clone();
-        let clock =
-            Box::new(move || Timestamp::from_millis(NOW.millis() + passed.load(Ordering::Acquire)));
         let history = folder.as_ref().map(|folder| history(folder.path(), &directory, &journal));
+        let (wall, steady) = (clocks.clone(), clocks.clone());
+        let clock = Box::new(move || wall.now());
         let services = Services::new(directory.clone(), journal, ring, settings, addresses, clock);
         let services = services.with_history(history);
+        let services = services.with_steady(Box::new(move || steady.passed()));
         services.is_ready.store(true, Ordering::Release);
-        Self { directory, services: web::Data::new(services), passed_ms, _folder: folder }
+        Self {
+            directory,
+            services: web::Data::new(services),
+            clocks: clocks.clone(),
+            _folder: folder,
+        }
     }
 
     /// The default tenant.

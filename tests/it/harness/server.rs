@@ -236,10 +236,17 @@ fn show(log: &str) {
     eprintln!("--- the server's log ---\n{log}------------------------");
 }
 
+/// The program under test: the one built beside the tests, or the one `DOSSIER_TEST_BINARY` names,
+/// such as a release build.
+pub(crate) fn program() -> PathBuf {
+    let built = || PathBuf::from(env!("CARGO_BIN_EXE_dossier"));
+    std::env::var_os("DOSSIER_TEST_BINARY").map_or_else(built, PathBuf::from)
+}
+
 /// Starts the program and reads the line that says it is ready.
 fn spawn(folder: &Path, setup: &Setup) -> Result<(Child, Value), ExitStatus> {
     let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dossier"));
+    let mut command = Command::new(program());
     command
         .args(["serve", "-o", "json", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(folder.join("data"))

@@ -159,7 +159,7 @@ fn download(call: &Call) -> Result<HttpResponse, Problem> {
     let gone = || Problem::new(404, "inexistent_export", "The link is not valid, or no longer");
     let exports = &call.services.exports;
     let file = call.params.get("file");
-    let job = exports.job_of(call.tenant.uid(), file, call.now).ok_or_else(gone)?;
+    let job = exports.job_of(call.tenant.uid(), file, call.valid_at).ok_or_else(gone)?;
     let resource = call.tenant.published().resource(ResourceKind::Job, job).ok_or_else(gone)?;
     if Job::of(&resource).is_expired(call.now) {
         return Err(gone());

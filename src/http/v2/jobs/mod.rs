@@ -72,7 +72,7 @@ pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
     if is_file && !is_lost {
         let format = resource.body.get_str("format").unwrap_or_default();
         let exports = &call.services.exports;
-        let link = exports.link(call.tenant.uid(), &resource.id, &format, call.now);
+        let link = exports.link(call.tenant.uid(), &resource.id, &format, call.valid_at);
         out.string("location", &format!("{}{link}", call.origin()));
     }
     if let Some(ticket) = resource.body.get_str("ticket")

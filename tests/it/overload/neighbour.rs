@@ -1,0 +1,192 @@
+//! What one tenant notices of the storm of another.
+
+use crate::harness::{Connection, Server, Setup};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Another tenant, and a machine of it that may do everything.
+pub(super) struct Neighbour {
+    pub(super) host: String,
+    bearer: String,
+}
+
+impl Neighbour {
+    pub(super) fn of(server: &Server) -> Self {
+        let made = server.json("POST", "/dossier/v1/tenants", r#"{"id":"alpha"}"#).expect(201);
+        let made = made.json();
+        let host = format!("alpha.localhost:{}", server.address().rsplit_once(':').unwrap().1);
+        let text = |key: &str| made["client"][key].as_str().unwrap();
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}&audience=http://{host}/api/v2/",
+            text("client_id"),
+            text("client_secret")
+        );
+        let headers =
+            [("Host", host.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
+        let token = server.request("POST", "/oauth/token", &headers, Some(form.as_bytes()));
+        let token = token.expect(200).json()["access_token"].as_str().unwrap().to_owned();
+        Self { bearer: format!("Bearer {token}"), host }
+    }
+
+    /// The median time of a few writes of it.
+    pub(super) fn median(&self, server: &Server) -> Duration {
+        let mut connection = server.connect();
+        let mut times: Vec<Duration> = (0..21)
+            .map(|_| {
+                let begun = Instant::now();
+                let body = br#"{"friendly_name":"alpha"}"#;
+                let headers = self.headers();
+                let target = "/api/v2/tenants/settings";
+                let answer = connection.send("PATCH", target, &headers, Some(body)).unwrap();
+                assert_eq!(answer.status, 200, "{answer:?}");
+                begun.elapsed()
+            })
+            .collect();
+        times.sort();
+        times[times.len() / 2]
+    }
+
+    pub(super) fn headers(&self) -> [(&str, &str); 3] {
+        [
+            ("Host", self.host.as_str()),
+            ("Authorization", &self.bearer),
+            ("Content-Type", "application/json"),
+        ]
+    }
+}
+
+/// What the storm is made of.
+#[derive(Clone, Copy, Debug)]
+enum Storm {
+    /// Small writes.
+    Writes,
+    /// Writes of 200 KB.
+    LargeWrites,
+    /// Lists of a hundred users.
+    Lists,
+    /// Requests nobody may ask.
+    Refused,
+}
+
+/// Times of a neighbour's requests, sorted.
+fn times(server: &Server, neighbour: &Neighbour, target: &str, count: usize) -> Vec<Duration> {
+    let mut connection = server.connect();
+    let mut times: Vec<Duration> = (0..count)
+        .map(|number| {
+            let begun = Instant::now();
+            let body = format!(r#"{{"user_metadata":{{"n":{number}}}}}"#);
+            let answer = connection
+                .send("PATCH", target, &neighbour.headers(), Some(body.as_bytes()))
+                .unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    times
+}
+
+fn p99(times: &[Duration]) -> Duration {
+    times[times.len() * 99 / 100]
+}
+
+/// Lets `threads` connections of the default tenant do nothing but `storm` while `act` runs; the
+/// requests answered and those refused for overload.
+fn during<T>(
+    server: &Server,
+    target: &str,
+    storm: Storm,
+    threads: usize,
+    act: impl FnOnce() -> T,
+) -> (T, usize, usize) {
+    let (is_over, answered, refused) =
+        (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let admin = server.admin().to_owned();
+    let fill = "x".repeat(200_000);
+    let done = std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let (is_over, answered, refused, admin, fill) =
+                (&is_over, &answered, &refused, &admin, &fill);
+            scope.spawn(move || {
+                // The storm comes from elsewhere: here it must not take the processor away from
+                // the neighbour's own client. (On Linux this concerns this thread alone.)
+                rustix::process::setpriority_process(None, 19).unwrap();
+                let json = ("Content-Type", "application/json");
+                let mut connection = Connection::open(server.address()).unwrap();
+                while !is_over.load(Ordering::Acquire) {
+                    let auth = ("Authorization", admin.as_str());
+                    let (method, path, headers, body) = match storm {
+                        Storm::Writes => {
+                            let body = format!(r#"{{"user_metadata":{{"k{thread}":1}}}}"#);
+                            ("PATCH", target, vec![auth, json], Some(body))
+                        }
+                        Storm::LargeWrites => {
+                            let body = format!(r#"{{"user_metadata":{{"fill":"{fill}"}}}}"#);
+                            ("PATCH", target, vec![auth, json], Some(body))
+                        }
+                        Storm::Lists => ("GET", "/api/v2/users?per_page=100", vec![auth], None),
+                        Storm::Refused => ("GET", "/api/v2/users", vec![], None),
+                    };
+                    let body = body.as_deref().map(str::as_bytes);
+                    let Ok(answer) = connection.send(method, path, &headers, body) else {
+                        connection = Connection::open(server.address()).unwrap();
+                        continue;
+                    };
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    if answer.status == 503 {
+                        assert_eq!(answer.header("retry-after"), Some("1"));
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if answer.header("connection") == Some("close") {
+                        connection = Connection::open(server.address()).unwrap();
+                    }
+                }
+            });
+        }
+        // The storm is there before anything is measured.
+        crate::harness::until("the storm", || {
+            (answered.load(Ordering::Relaxed) >= threads).then_some(())
+        });
+        // The storm ends also when what it is for fails.
+        let done = catch_unwind(AssertUnwindSafe(act));
+        is_over.store(true, Ordering::Release);
+        done.unwrap_or_else(|failure| resume_unwind(failure))
+    });
+    (done, answered.into_inner(), refused.into_inner())
+}
+
+#[test]
+#[ignore = "measures; meant for a release build in DOSSIER_TEST_BINARY on a quiet machine"]
+#[expect(clippy::print_stderr, reason = "what is measured is what it is for")]
+fn measure_what_a_neighbour_notices() {
+    let server = Setup::default().start();
+    let neighbour = Neighbour::of(&server);
+    let target = super::create(&server);
+    for number in 0..100 {
+        let body = format!(r#"{{"email":"filler{number}@example.com"}}"#);
+        server.json("POST", "/api/v2/users", &body).expect(201);
+    }
+    let body = br#"{"email":"jane@example.com","connection":"Username-Password-Authentication","password":"Correct-Horse-9"}"#;
+    let made = server.request("POST", "/api/v2/users", &neighbour.headers(), Some(body));
+    let own = format!("/api/v2/users/{}", made.expect(201).json()["user_id"].as_str().unwrap());
+    for (storm, threads) in
+        [(Storm::Writes, 64), (Storm::LargeWrites, 48), (Storm::Lists, 64), (Storm::Refused, 64)]
+    {
+        for round in 0..3 {
+            let quiet = times(&server, &neighbour, &own, 300);
+            let (loud, answered, refused) =
+                during(&server, &target, storm, threads, || times(&server, &neighbour, &own, 300));
+            let after = times(&server, &neighbour, &own, 100);
+            eprintln!(
+                "{storm:?} x{threads} round {round}: p50 {:?} -> {:?}, p99 {:?} -> {:?}, ratio {:.2}; after: p99 {:?}; {answered} answered, {refused} refused",
+                quiet[150],
+                loud[150],
+                p99(&quiet),
+                p99(&loud),
+                p99(&loud).as_secs_f64() / p99(&quiet).as_secs_f64(),
+                p99(&after),
+            );
+        }
+    }
+}
