@@ -52,6 +52,8 @@ pub async fn serve(
     // Before anything else: a hangup never ends the process, not even while it starts.
     let hangup = signal(SignalKind::hangup()).map_err(AppError::Server)?;
     logging::start(settings.log.level, settings.log.format);
+    // Whatever is made from here on is for its owner alone, also by libraries that do not say so.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     refuse_open_test_mode(&settings)?;
     for warning in &loaded.warnings {
         log::warn!("{}", warning.0.message);
