@@ -24,6 +24,7 @@ mod linearizable;
 mod overload;
 mod recovery;
 mod secrets;
+mod timing;
 mod ui;
 mod unread;
 mod wire;
