@@ -112,7 +112,8 @@ impl PasswordHash {
             Some(Kind::Bcrypt) => {
                 bcrypt::verify(plain, &self.0).unwrap_or(false) && plain.len() <= MAX_PASSWORD_BYTES
             }
-            None => false,
+            // What is no hash must not answer sooner either.
+            None => verify_absent(plain),
         }
     }
 

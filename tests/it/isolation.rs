@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 mod cases;
+mod fields;
 mod injected;
 mod tokens;
 

@@ -29,6 +29,7 @@ mod overload;
 mod recovery;
 mod search;
 mod secrets;
+mod timing;
 mod ui;
 mod unread;
 mod wire;
