@@ -216,6 +216,45 @@ fn with_its_least_scope_alone_every_route_works() {
     });
 }
 
+/// Calls that cannot be kept apart from doing: whole tenants, and what operators do to the server.
+const NOT_REHEARSED: &[&str] = &[
+    "/dossier/v1/tenants",
+    "/dossier/v1/keys/rotate",
+    "/dossier/v1/snapshots",
+    "/dossier/v1/config/reload",
+    "/dossier/v1/login-links",
+];
+
+#[test]
+fn a_dry_run_of_every_changing_route_answers_in_full_and_leaves_no_trace() {
+    System::new().block_on(async {
+        let bench = Bench::start().await;
+        let token = bench.token(&everything());
+        for case in CASES.iter().filter(|case| !case.route.starts_with("GET ")) {
+            let before = bench.state().await;
+            let target = named(case.target, &bench.own);
+            let mark = if target.contains('?') { '&' } else { '?' };
+            let rehearsed = format!("{target}{mark}dry_run=true");
+            let (status, told) = bench.ask(case, &rehearsed, Some(&token)).await;
+            assert_eq!(bench.state().await, before, "{} left a trace", case.route);
+            if NOT_REHEARSED.iter().any(|path| case.target.starts_with(path)) {
+                assert_eq!(status, 400, "{} {told}", case.route);
+                assert!(told.to_string().contains("dry_run is not taken"), "{told}");
+                continue;
+            }
+            assert_eq!(status, 200, "{} {told}", case.route);
+            assert_eq!(told["dry_run"], true, "{} {told}", case.route);
+            assert!(told["changes"].is_array(), "{} {told}", case.route);
+            // It says what a server that is asked in earnest then answers.
+            let fresh = Bench::start().await;
+            let target = named(case.target, &fresh.own);
+            let token = fresh.token(&everything());
+            let (real, _) = fresh.ask(case, &target, Some(&token)).await;
+            assert_eq!(told["status"], real, "{} {told}", case.route);
+        }
+    });
+}
+
 #[test]
 fn what_another_tenant_has_is_answered_like_what_nobody_has() {
     System::new().block_on(async {
