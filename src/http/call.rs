@@ -120,6 +120,11 @@ impl Call {
         rehearsal
     }
 
+    /// Whether writes are worked out and not made.
+    pub const fn is_rehearsed(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.request.headers()

@@ -262,6 +262,18 @@ impl Directory {
         seeds: Seeds,
         now: Timestamp,
     ) -> Result<TenantHandle, DirectoryError> {
+        let command = self.creation(definition)?;
+        let made = self.ask_default(caller, provenance, command, now).await?;
+        let tenant = self.adopt(definition, TenantUid(made.get()), Catalog::new());
+        seed(&tenant, seeds, now).await?;
+        Ok(tenant)
+    }
+
+    /// What the default tenant is asked when a tenant is made.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when it cannot be made.
+    pub fn creation(&self, definition: &TenantDefinition) -> Result<Command, DirectoryError> {
         if !TenantDefinition::is_valid_id(&definition.id) {
             return Err(DirectoryError::InvalidId);
         }
@@ -279,12 +291,7 @@ impl Directory {
             version: Version::ZERO,
             body: definition.body(),
         };
-        let made = self
-            .ask_default(caller, provenance, Command::CreateResource(Box::new(resource)), now)
-            .await?;
-        let tenant = self.adopt(definition, TenantUid(made.get()), Catalog::new());
-        seed(&tenant, seeds, now).await?;
-        Ok(tenant)
+        Ok(Command::CreateResource(Box::new(resource)))
     }
 
     /// Puts other host names and habits to a tenant that exists.
@@ -299,21 +306,33 @@ impl Directory {
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
         let tenant = self.tenant(&definition.id).ok_or(DirectoryError::NotFound)?;
-        if self.definition(&definition.id).as_ref() == Some(definition) {
-            return Ok(());
-        }
-        self.check_domains(&definition.domains, Some(&tenant))?;
-        // The uid was the version so far; from now on that is the version of this change.
-        let patch = definition.body().with("uid", &tenant.uid().to_string());
-        let (kind, id) = (ResourceKind::Tenant, definition.id.clone());
-        self.ask_default(caller, provenance, Command::UpdateResource { kind, id, patch }, now)
-            .await?;
+        let Some(command) = self.redefinition(definition)? else { return Ok(()) };
+        self.ask_default(caller, provenance, command, now).await?;
         self.hosts.retain(|_, other| other.uid() != tenant.uid());
         for domain in &definition.domains {
             self.hosts.insert(domain.to_lowercase(), tenant.clone());
         }
         tenant.set_rules(Arc::new((self.rules_of)(definition))).await?;
         Ok(())
+    }
+
+    /// What the default tenant is asked when a tenant is redefined; none when it is so already.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when it cannot be.
+    pub fn redefinition(
+        &self,
+        definition: &TenantDefinition,
+    ) -> Result<Option<Command>, DirectoryError> {
+        let tenant = self.tenant(&definition.id).ok_or(DirectoryError::NotFound)?;
+        if self.definition(&definition.id).as_ref() == Some(definition) {
+            return Ok(None);
+        }
+        self.check_domains(&definition.domains, Some(&tenant))?;
+        // The uid was the version so far; from now on that is the version of this change.
+        let patch = definition.body().with("uid", &tenant.uid().to_string());
+        let (kind, id) = (ResourceKind::Tenant, definition.id.clone());
+        Ok(Some(Command::UpdateResource { kind, id, patch }))
     }
 
     /// Deletes a tenant and everything it holds.
@@ -327,16 +346,25 @@ impl Directory {
         id: &str,
         now: Timestamp,
     ) -> Result<TenantUid, DirectoryError> {
-        if id == DEFAULT_TENANT {
-            return Err(DirectoryError::Default);
-        }
+        let command = self.deletion(id)?;
         let tenant = self.tenant(id).ok_or(DirectoryError::NotFound)?;
-        let command = Command::DeleteResource { kind: ResourceKind::Tenant, id: id.to_owned() };
         self.ask_default(caller, provenance, command, now).await?;
         self.tenants.remove(id);
         self.hosts.retain(|_, other| other.uid() != tenant.uid());
         tenant.retire().await;
         Ok(tenant.uid())
+    }
+
+    /// What the default tenant is asked when a tenant is deleted.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when there is none, or it is the default one.
+    pub fn deletion(&self, id: &str) -> Result<Command, DirectoryError> {
+        if id == DEFAULT_TENANT {
+            return Err(DirectoryError::Default);
+        }
+        self.tenant(id).ok_or(DirectoryError::NotFound)?;
+        Ok(Command::DeleteResource { kind: ResourceKind::Tenant, id: id.to_owned() })
     }
 
     async fn ask_default(

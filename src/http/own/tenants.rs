@@ -72,6 +72,14 @@ fn at_default(call: &Call) -> Result<(), Problem> {
     if call.tenant.uid() == default { Ok(()) } else { Err(Problem::no_route()) }
 }
 
+/// Tenants have no tag: a condition is refused rather than passed over.
+fn unconditional(call: &Call) -> Result<(), Problem> {
+    if call.condition()?.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(400, "invalid_header", "Tenants have no tag: conditions are not taken here."))
+}
+
 fn builder(definition: &TenantDefinition) -> Builder {
     let mut out = Builder::new();
     out.string("id", &definition.id)
@@ -164,10 +172,17 @@ fn get(call: &Call) -> Result<HttpResponse, Problem> {
 
 async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
     at_default(&call)?;
+    unconditional(&call)?;
     let body = call.json().await?;
     NEW.check(&body)?;
     let id = body.get_str("id").unwrap_or_default();
     let definition = redefined(TenantDefinition::named(&id), &body)?;
+    if call.is_rehearsed() {
+        let command = call.services.directory.creation(&definition)?;
+        call.write(Channel::Dossier, command).await?;
+        // No client is made, so there is none to show.
+        return Ok(json_answer(StatusCode::CREATED, builder(&definition).finish()));
+    }
     let seeds = Seeds {
         connection_id: format!("con_{}", random::alphanumeric(16)),
         global_client_id: random::alphanumeric(32),
@@ -213,6 +228,7 @@ fn full_grant(client_id: &str) -> Resource {
 
 async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     at_default(&call)?;
+    unconditional(&call)?;
     let body = call.json().await?;
     PATCH.check(&body)?;
     let before = existing(&call)?;
@@ -224,6 +240,12 @@ async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
         ));
     }
     let definition = redefined(before, &body)?;
+    if call.is_rehearsed() {
+        if let Some(command) = call.services.directory.redefinition(&definition)? {
+            call.write(Channel::Dossier, command).await?;
+        }
+        return Ok(json_answer(StatusCode::OK, builder(&definition).finish()));
+    }
     let provenance = call.provenance(Channel::Dossier);
     let directory = &call.services.directory;
     directory.redefine(&call.caller, provenance, &definition, call.now).await?;
@@ -232,7 +254,12 @@ async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
 
 async fn delete(call: Call) -> Result<HttpResponse, Problem> {
     at_default(&call)?;
+    unconditional(&call)?;
     let id = call.params.get("id");
+    if call.is_rehearsed() {
+        let answer = call.write(Channel::Dossier, call.services.directory.deletion(id)?).await?;
+        return Ok(no_content(answer.version));
+    }
     let provenance = call.provenance(Channel::Dossier);
     let directory = &call.services.directory;
     let uid = directory.delete(&call.caller, provenance, id, call.now).await?;
