@@ -5,6 +5,7 @@ use super::json::{self, Builder, Object};
 use super::keys::{KeyVersions, path_of};
 use super::metadata::Bag;
 use super::time::Version;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Settings that only who may read secrets sees (CONTRACT.md §4.3).
@@ -117,17 +118,14 @@ impl Client {
 
     /// What changed since a version, with the values of now; secret settings are left out.
     pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
-        let members: Vec<(String, &str)> = self.paths().collect();
+        let members: BTreeMap<String, &str> = self.paths().collect();
         self.keys
             .iter()
             .filter(|(path, version)| *version > seen && !SECRET_SETTINGS.contains(path))
             .map(|(path, version)| ChangedKey {
                 path: path.to_owned(),
                 version,
-                value: members
-                    .iter()
-                    .find(|(own, _)| own == path)
-                    .map(|(_, raw)| (*raw).to_owned()),
+                value: members.get(path).map(|raw| (*raw).to_owned()),
             })
             .collect()
     }

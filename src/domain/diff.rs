@@ -8,6 +8,7 @@ use super::client::Client;
 use super::decide::View;
 use super::document::Document;
 use super::json::{self, Kind, Members};
+use std::collections::BTreeMap;
 
 /// One difference; a missing side means that there was or is nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,22 +31,24 @@ const BAGS: [&str; 3] = ["user_metadata", "app_metadata", "client_metadata"];
 pub fn between(old: Option<&str>, new: Option<&str>) -> Vec<Difference> {
     let old = paths(old);
     let new = paths(new);
-    // An empty bag that got keys is not gone.
-    let is_there = |path: &str| {
-        let is_within = |other: &str| {
-            BAGS.contains(&path)
-                && other.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
-        };
-        new.iter().any(|(other, _)| other == path || is_within(other))
+    let by_path = |members: &[(String, &'_ str)]| -> BTreeMap<String, String> {
+        members.iter().map(|(path, raw)| (path.clone(), (*raw).to_owned())).collect()
     };
-    let gone = old.iter().filter(|(path, _)| !is_there(path));
+    let (olds, news) = (by_path(&old), by_path(&new));
+    // An empty bag that got keys is not gone.
+    let has_keys = |path: &str| {
+        let start = format!("{path}.");
+        let next = news.range(start.clone()..).next();
+        BAGS.contains(&path) && next.is_some_and(|(key, _)| key.starts_with(&start))
+    };
+    let gone = old.iter().filter(|(path, _)| !news.contains_key(path) && !has_keys(path));
     let gone = gone.map(|(path, raw)| Difference {
         path: path.clone(),
         old: Some((*raw).to_owned()),
         new: None,
     });
     let changed = new.iter().filter_map(|(path, raw)| {
-        let before = old.iter().find(|(other, _)| other == path).map(|(_, raw)| *raw);
+        let before = olds.get(path).map(String::as_str);
         let difference = Difference {
             path: path.clone(),
             old: before.map(str::to_owned),

@@ -9,7 +9,7 @@
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 /// Why a text is not taken as JSON. Messages name places and keys, never values.
@@ -408,11 +408,6 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
-/// Whether two quoted keys name the same member.
-fn same_key(a: &str, b: &str) -> bool {
-    a == b || ((a.contains('\\') || b.contains('\\')) && unquote(a) == unquote(b))
-}
-
 /// Builds a compact JSON object text member by member.
 #[derive(Debug)]
 pub struct Builder(String);
@@ -606,15 +601,18 @@ impl Object {
     #[must_use]
     pub fn merge_root(&self, patch: &Self) -> Self {
         let mut out = Builder::with_capacity(self.0.len() + patch.0.len());
+        // Both may have very many members, and a tenant waits for this.
+        let mut news: BTreeMap<Cow<'_, str>, &str> =
+            patch.members().map(|(key, value)| (unquote(key), value)).collect();
         for (key, value) in self.members() {
-            match patch.members().find(|(other, _)| same_key(key, other)) {
-                Some((_, "null")) => {}
-                Some((_, replaced)) => _ = out.member(key, replaced),
+            match news.remove(unquote(key).as_ref()) {
+                Some("null") => {}
+                Some(replaced) => _ = out.member(key, replaced),
                 None => _ = out.member(key, value),
             }
         }
         for (key, value) in patch.members().filter(|&(_, value)| value != "null") {
-            if !self.members().any(|(other, _)| same_key(key, other)) {
+            if news.contains_key(unquote(key).as_ref()) {
                 out.member(key, value);
             }
         }

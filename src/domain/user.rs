@@ -7,6 +7,7 @@ use super::json::{self, Object};
 use super::keys::{KeyVersions, path_of};
 use super::metadata::Bag;
 use super::time::{Timestamp, Version};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A user's identifier, `<provider>|<id>`: unique in its tenant.
@@ -196,14 +197,13 @@ impl User {
 
     /// What changed since a version, with the values of now.
     pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
-        let values: Vec<(String, &str)> =
+        let values: BTreeMap<String, &str> =
             condition::paths(Bag::User, self.user_metadata.as_ref().map(Object::as_json))
                 .chain(condition::paths(Bag::App, self.app_metadata.as_ref().map(Object::as_json)))
                 .collect();
         let roots = self.profile.members();
         let value_of = |path: &str| {
-            let in_bags =
-                values.iter().find(|(own, _)| own == path).map(|(_, raw)| (*raw).to_owned());
+            let in_bags = values.get(path).map(|raw| (*raw).to_owned());
             in_bags
                 .or_else(|| roots.iter().find(|(own, _)| own == path).map(|(_, raw)| raw.clone()))
         };

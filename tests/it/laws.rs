@@ -13,6 +13,7 @@ use dossier::domain::command::{
 use dossier::domain::decide::LoginKey;
 use dossier::domain::entries::Entry;
 use dossier::domain::json::Object;
+use dossier::domain::patch::{JsonPatch, Ops, Patch};
 use dossier::domain::permit::Caller;
 use dossier::domain::policy::Rules;
 use dossier::domain::resource::{DEFAULT_CONNECTION, Resource, ResourceKind};
@@ -39,6 +40,9 @@ use std::time::Duration;
 enum Step {
     Create { user: u8, email: Option<u8>, bags: [Option<String>; 2] },
     Update { user: u8, email: Option<u8>, nickname: Option<u8>, bags: [Option<String>; 2] },
+    Operate { user: u8, until: u8 },
+    Patch { user: u8, value: u8 },
+    Expire { user: u8 },
     Delete { user: u8 },
     ReplaceApp { user: u8, bag: String },
     SetEntry { user: u8, key: u8, value: u8 },
@@ -55,6 +59,11 @@ enum Step {
     CreateResource { kind: ResourceKind, number: u8 },
     UpdateResource { kind: ResourceKind, number: u8, value: Option<u8> },
     DeleteResource { kind: ResourceKind, number: u8 },
+}
+
+fn patch_user(user: u8, patch: Patch) -> Command {
+    let body = |_: &Object| Ok(UserPatch::default());
+    Command::PatchUser { id: user_id(user), patch: Box::new(patch), body }
 }
 
 /// What happens, and where.
@@ -112,6 +121,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (user(), prop::option::weighted(0.9, 0_u8..4), bags()).prop_map(|(user, email, bags)| Step::Create { user, email, bags }),
         8 => (user(), small(), small(), bags())
             .prop_map(|(user, email, nickname, bags)| Step::Update { user, email, nickname, bags }),
+        3 => (user(), 0_u8..200).prop_map(|(user, until)| Step::Operate { user, until }),
+        2 => (user(), 0_u8..4).prop_map(|(user, value)| Step::Patch { user, value }),
+        2 => user().prop_map(|user| Step::Expire { user }),
         2 => user().prop_map(|user| Step::Delete { user }),
         1 => (user(), bag()).prop_map(|(user, bag)| Step::ReplaceApp { user, bag }),
         2 => (user(), 0_u8..4, 0_u8..4).prop_map(|(user, key, value)| Step::SetEntry { user, key, value }),
@@ -190,6 +202,21 @@ fn command(step: Step) -> Command {
                 ..UserPatch::default()
             }),
         },
+        Step::Operate { user, until } => {
+            let until = at(usize::from(until));
+            let ops = format!(
+                r#"{{"app_metadata":{{"inc":{{"n":1}},"append":{{"l":1.0}},"expire_at":{{"n":"{until}"}}}}}}"#
+            );
+            let patch = Patch::Ops(Ops::parse(&ops, &["app_metadata"]).unwrap());
+            patch_user(user, patch)
+        }
+        Step::Patch { user, value } => {
+            let patch = format!(
+                r#"[{{"op":"add","path":"/user_metadata/p","value":{value}}},{{"op":"copy","from":"/user_metadata/p","path":"/app_metadata/n"}}]"#
+            );
+            patch_user(user, Patch::Json(JsonPatch::parse(&patch).unwrap()))
+        }
+        Step::Expire { user } => Command::ExpireKeys { id: user_id(user) },
         Step::Delete { user } => Command::DeleteUser { id: user_id(user) },
         Step::ReplaceApp { user, bag } => {
             let metadata = Object::empty().merge_root(&object(&bag));

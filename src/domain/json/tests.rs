@@ -183,3 +183,14 @@ proptest! {
         let _checked = Object::parse(&text, 8);
     }
 }
+
+/// Looking every key up among all others would take minutes here.
+#[test]
+fn objects_with_very_many_members_are_merged_at_once() {
+    let many = |from: usize| {
+        let members: Vec<String> = (from..from + 40_000).map(|n| format!("\"k{n}\":{n}")).collect();
+        Object::trusted(&format!("{{{}}}", members.join(",")))
+    };
+    let merged = many(0).merge_root(&many(20_000));
+    assert_eq!(merged.len(), 60_000);
+}
