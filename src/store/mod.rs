@@ -1,6 +1,6 @@
 //! The bytes of records and snapshots, and the way back from them.
 //!
-//! [`format`] is the only place that knows bincode. [`snapshot`] writes and reads the
+//! [`mod@format`] is the only place that knows bincode. [`snapshot`] writes and reads the
 //! dump of one tenant, [`manifest`] names the dumps that count, [`data_dir`] owns the
 //! folder. Bytes on disk outlive the code: a released format is never edited.
 

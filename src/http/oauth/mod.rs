@@ -2,8 +2,8 @@
 //!
 //! Clients prove who they are and get tokens for machines; users sign in with a
 //! password and get tokens that speak for them. What a client may have is written in
-//! its grants; what a token says is put together in [`claims`], the one place that
-//! does. Every refusal is a row of [`refusal`].
+//! its grants; what a token says is put together in `claims`, the one place that
+//! does. Every refusal is a row of `refusal`.
 
 mod api;
 mod assertion;
