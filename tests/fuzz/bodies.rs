@@ -5,9 +5,11 @@ use dossier::domain::json::Object;
 use dossier::domain::search::{self, Record};
 use dossier::http::query::Query;
 use dossier::http::tokens::{Expect, KeyRing, SigningKey, TokenTenant};
+use dossier::http::v2::jobs::multipart::parts;
 use dossier::journal::testing::SimDisk;
 use dossier::journal::{Embedded, Journal, Lsn, Options, check};
 use dossier::store::format;
+use futures_util::FutureExt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
@@ -22,6 +24,7 @@ pub const ALL: &[(&str, Body)] = &[
     ("snapshot_blocks", snapshot_blocks),
     ("token", token),
     ("search_query", search_query),
+    ("multipart", multipart),
 ];
 
 /// Two JSON texts with a NUL between them: the second is merged into the first.
@@ -43,6 +46,19 @@ pub fn query_string(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(query) = Query::parse(text) {
         assert!(query.pairs().count() <= text.len());
+    }
+}
+
+/// A content type and, behind a NUL, a body of it: no part is invented, and it never waits.
+pub fn multipart(data: &[u8]) {
+    let mut halves = data.splitn(2, |&byte| byte == 0);
+    let content_type = halves.next().and_then(|text| std::str::from_utf8(text).ok());
+    let body = halves.next().unwrap_or_default().to_vec();
+    let size_bytes = body.len();
+    let read = parts(content_type, body.into()).now_or_never().expect("all of it is there");
+    if let Ok(parts) = read {
+        let held: usize = parts.iter().map(|(name, bytes)| name.len() + bytes.len()).sum();
+        assert!(parts.len() <= 32 && held <= size_bytes, "{} parts, {held} bytes", parts.len());
     }
 }
 

@@ -24,6 +24,10 @@ fn seeds(target: &str) -> &'static [&'static str] {
             "_exists_:a -b:c +d:{* TO 2020-01-01]",
             "a:b\\:c OR \"x y\"",
         ],
+        "multipart" => &[
+            "multipart/form-data; boundary=x\0--x\r\nContent-Disposition: form-data; name=\"users\"; filename=\"u.json\"\r\nContent-Type: application/json\r\n\r\n[]\r\n--x\r\nContent-Disposition: form-data; name=\"upsert\"\r\n\r\ntrue\r\n--x--\r\n",
+            "multipart/form-data; boundary=\"x y\"\0--x y\r\n\r\n\r\n--x y--",
+        ],
         // The first two bytes are a place.
         _ => &["\0\0\0\0", "\u{1}\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "\u{4}\u{1}x"],
     }
@@ -90,6 +94,11 @@ fn no_text_is_taken_for_a_token() {
 #[test]
 fn any_search_is_read_or_refused_and_means_what_it_prints() {
     run("search_query", 3000);
+}
+
+#[test]
+fn any_upload_is_read_or_refused_and_holds_no_more_than_came() {
+    run("multipart", 3000);
 }
 
 #[test]

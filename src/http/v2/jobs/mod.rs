@@ -6,7 +6,7 @@
 mod export;
 pub mod files;
 mod import;
-mod multipart;
+pub mod multipart;
 mod row;
 mod run_export;
 mod run_import;

@@ -11,7 +11,10 @@ use std::convert::Infallible;
 const MAX_PARTS: usize = 32;
 
 /// The named parts of a body, in order; of parts without a name nothing is kept.
-pub(super) async fn parts(
+///
+/// # Errors
+/// 400 when it is no multipart body of this content type, is cut off, or has more than 32 parts.
+pub async fn parts(
     content_type: Option<&str>,
     body: Bytes,
 ) -> Result<Vec<(String, Bytes)>, Problem> {
