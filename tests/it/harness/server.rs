@@ -240,7 +240,8 @@ fn show(log: &str) {
 /// such as a release build.
 pub(crate) fn program() -> PathBuf {
     let built = || PathBuf::from(env!("CARGO_BIN_EXE_dossier"));
-    std::env::var_os("DOSSIER_TEST_BINARY").map_or_else(built, PathBuf::from)
+    std::env::var_os("DOSSIER_TEST_BINARY")
+        .map_or_else(built, |path| std::path::absolute(path).unwrap())
 }
 
 /// Starts the program and reads the line that says it is ready.
