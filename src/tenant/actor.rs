@@ -4,7 +4,7 @@ use super::catalog::{Catalog, StateView};
 use super::finder;
 use super::handle::{Answer, TenantError};
 use super::overlay::{Ahead, Overlay};
-use super::snapshots::be_nice;
+use super::priority;
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
@@ -23,9 +23,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
-
-/// How much the making of an index gives way: requests first, but it must come to an end under load.
-const BESIDE: i32 = 5;
 
 /// What bounds a tenant's actor.
 #[derive(Clone, Copy, Debug)]
@@ -267,7 +264,7 @@ impl Tenant {
         let view = self.catalog.view();
         let uid = self.uid;
         let making = std::thread::Builder::new().name("search-index".to_owned()).spawn(move || {
-            be_nice(BESIDE);
+            priority::give_way(priority::LOW);
             let began = std::time::Instant::now();
             let index = finder::index_of(&view);
             let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

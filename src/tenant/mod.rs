@@ -15,6 +15,7 @@ mod finder;
 mod handle;
 pub mod history;
 mod overlay;
+mod priority;
 mod published;
 mod restore;
 mod room;

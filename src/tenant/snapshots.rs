@@ -7,6 +7,7 @@
 use super::directory::Directory;
 use super::handle::{TenantError, TenantHandle};
 use super::history::History;
+use super::priority;
 use crate::domain::time::Timestamp;
 use crate::journal::{Journal, JournalError, Lsn};
 use crate::store::StoreError;
@@ -357,7 +358,7 @@ async fn on_a_quiet_thread(
 ) -> Result<snapshot::Written, SnapshotError> {
     let (done, written) = oneshot::channel();
     let work = move || {
-        be_nice(NICEST);
+        priority::give_way(priority::LOWEST);
         let mut pace = Throttle { shared: &shared };
         let outcome = snapshot::write(
             &shared.dir,
@@ -375,16 +376,6 @@ async fn on_a_quiet_thread(
         .spawn(work)
         .map_err(|_| SnapshotError::Thread)?;
     Ok(written.await.map_err(|_| SnapshotError::Thread)??)
-}
-
-/// The least a thread can ask for.
-const NICEST: i32 = 19;
-
-/// Lets other threads go before this one, where the system allows it.
-pub(super) fn be_nice(niceness: i32) {
-    if let Err(error) = rustix::process::setpriority_process(None, niceness) {
-        log::debug!(error:% = error; "the priority of a thread beside the work could not be lowered");
-    }
 }
 
 /// Sleeps so that no more than the allowed bytes are written in a second.

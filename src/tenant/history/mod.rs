@@ -11,6 +11,7 @@ mod look;
 #[cfg(test)]
 mod tests;
 
+use super::priority;
 use crate::domain::history::Keep;
 use crate::domain::time::{Timestamp, Version};
 use crate::journal::{Journal, Lsn};
@@ -165,7 +166,15 @@ impl History {
     /// # Errors
     /// When not even an empty one can be made, or no thread started.
     pub fn start(parts: HistoryParts) -> Result<Self, HistoryError> {
-        let (store, begin) = build::open(&parts)?;
+        // The store's own threads give way as the one does that starts them.
+        let opened = std::thread::scope(|scope| {
+            let opening = scope.spawn(|| {
+                priority::give_way(priority::LOW);
+                build::open(&parts)
+            });
+            opening.join()
+        });
+        let (store, begin) = opened.map_err(|_| HistoryError::Panicked)??;
         let folder = parts.folder.clone();
         let shared = Arc::new(Shared {
             folder: parts.folder,
@@ -184,7 +193,10 @@ impl History {
             follow::Follower::new(shared.clone(), parts.dir, parts.source, parts.living, begin);
         let thread = std::thread::Builder::new()
             .name("history".to_owned())
-            .spawn(move || follower.run())
+            .spawn(move || {
+                priority::give_way(priority::LOW);
+                follower.run();
+            })
             .map_err(|source| HistoryError::Io { path: folder, source })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
