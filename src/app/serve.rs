@@ -10,6 +10,7 @@ use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
 use crate::http::operate::{OperationFailed, Operations};
 use crate::http::services::{Addresses, Services};
+use crate::http::tokens::LastToken;
 use crate::http::v2::jobs;
 use crate::journal::Journal;
 use crate::tenant::{SnapshotParts, SnapshotState, Snapshots, TakeSnapshots};
@@ -262,6 +263,7 @@ fn http_server(
         .client_disconnect_timeout(Duration::from_secs(2))
         .shutdown_timeout(settings.server.shutdown_grace.as_secs())
         .disable_signals()
+        .on_connect(|_, connection| _ = connection.insert(LastToken::default()))
         .listen(http.try_clone().map_err(failed(http))?)
         .map_err(failed(http))?;
     if let Some((listener, config)) = https {

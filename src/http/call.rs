@@ -9,7 +9,7 @@ use super::rate::Quota;
 use super::route::{Dialect, Params, Route};
 use super::schema;
 use super::services::{Services, token_tenant};
-use super::tokens::{Expect, Verified};
+use super::tokens::{Expect, LastToken, Verified};
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::{Condition, Part, Tags};
@@ -334,8 +334,9 @@ impl Call {
             leeway: u32::try_from(leeway).unwrap_or(u32::MAX),
         };
         let keys = self.services.keys();
+        let last = self.request.conn_data::<LastToken>();
         let verified =
-            self.services.tokens.check(&keys, token_tenant(&self.tenant), token, &expect)?;
+            self.services.tokens.check(&keys, token_tenant(&self.tenant), token, &expect, last)?;
         // A token outlives nobody: not the client it was issued to, not the user it speaks for.
         let published = self.tenant.published();
         let is_client_gone =

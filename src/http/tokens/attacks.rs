@@ -75,7 +75,7 @@ fn gets(token: &str, error: TokenError) {
     // What is refused is refused again, and nothing of it is kept.
     let cache = TokenCache::new(10);
     for _ in 0..2 {
-        assert_eq!(cache.check(&ring(), HERE, token, &EXPECT).unwrap_err(), error);
+        assert_eq!(cache.check(&ring(), HERE, token, &EXPECT, None).unwrap_err(), error);
     }
     assert!(cache.is_empty());
 }

@@ -6,6 +6,7 @@
 //! are never kept. The number of entries is bounded; when it is reached, the
 //! oldest entry that was not used since it was last looked at makes room.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,6 +49,33 @@ pub struct TokenCache {
 /// The SHA-256 of the tenant and the token, so that no token is kept.
 type TokenKey = [u8; 32];
 
+/// The token last seen on one connection, and its key.
+///
+/// A client sends the same token with each request, and tokens run to kilobytes: comparing one with
+/// the last costs a tenth of hashing it again. It goes with its connection, whose buffers held it anyway.
+#[derive(Default)]
+pub struct LastToken(RefCell<Option<(u64, Box<str>, TokenKey)>>);
+
+impl LastToken {
+    fn key(&self, tenant: TokenTenant<'_>, token: &str) -> TokenKey {
+        let mut last = self.0.borrow_mut();
+        match &*last {
+            Some((uid, known, key)) if *uid == tenant.uid && **known == *token => *key,
+            Some(_) | None => {
+                let key = token_key(tenant, token);
+                *last = Some((tenant.uid, token.into(), key));
+                key
+            }
+        }
+    }
+}
+
+impl fmt::Debug for LastToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastToken(***)")
+    }
+}
+
 struct Entry {
     verified: Arc<Verified>,
     was_used: AtomicBool,
@@ -64,7 +92,8 @@ impl TokenCache {
         }
     }
 
-    /// Says what a token claims, as [`KeyRing::verify`] does, from memory if it can.
+    /// Says what a token claims, as [`KeyRing::verify`] does, from memory if it can. `last` is
+    /// what its connection remembers.
     ///
     /// # Errors
     ///
@@ -75,11 +104,15 @@ impl TokenCache {
         tenant: TokenTenant<'_>,
         token: &str,
         expect: &Expect<'_>,
+        last: Option<&LastToken>,
     ) -> Result<Arc<Verified>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLarge);
         }
-        let key = token_key(tenant, token);
+        let key = match last {
+            Some(last) => last.key(tenant, token),
+            None => token_key(tenant, token),
+        };
         if let Some(verified) = self.find(&key, ring) {
             return match verified.claims.check(expect) {
                 Ok(()) => Ok(verified),
@@ -229,7 +262,7 @@ mod tests {
         let (cache, ring) = (TokenCache::new(10), ring());
         let token = ring.sign(HERE, &claims());
         for _ in 0..100 {
-            let verified = cache.check(&ring, HERE, &token, &EXPECT).unwrap();
+            let verified = cache.check(&ring, HERE, &token, &EXPECT, None).unwrap();
             assert_eq!(verified.claims, claims());
             assert!(verified.scopes.contains(Scope::UPDATE_USERS));
         }
@@ -240,14 +273,14 @@ mod tests {
     fn a_hit_looks_at_clock_audience_and_issuer_again() {
         let (cache, ring) = (TokenCache::new(10), ring());
         let token = ring.sign(HERE, &Claims { nbf: Some(NOW), ..claims() });
-        cache.check(&ring, HERE, &token, &EXPECT).unwrap();
+        cache.check(&ring, HERE, &token, &EXPECT, None).unwrap();
         for (expect, error) in [
             (Expect { now: NOW - 6, ..EXPECT }, TokenError::NotYetValid),
             (Expect { audiences: &["x"], ..EXPECT }, TokenError::WrongAudience),
             (Expect { issuers: &["x"], ..EXPECT }, TokenError::WrongIssuer),
             (Expect { now: NOW + 65, ..EXPECT }, TokenError::Expired),
         ] {
-            assert_eq!(cache.check(&ring, HERE, &token, &expect).unwrap_err(), error);
+            assert_eq!(cache.check(&ring, HERE, &token, &expect, None).unwrap_err(), error);
         }
         assert_eq!(cache.verifications(), 1);
         assert!(cache.is_empty(), "what has expired is dropped");
@@ -257,20 +290,43 @@ mod tests {
     fn a_token_is_kept_for_one_tenant() {
         let (cache, ring) = (TokenCache::new(10), ring());
         let token = ring.sign(HERE, &claims());
-        cache.check(&ring, HERE, &token, &EXPECT).unwrap();
-        assert_eq!(cache.check(&ring, THERE, &token, &EXPECT).unwrap_err(), TokenError::Signature);
+        cache.check(&ring, HERE, &token, &EXPECT, None).unwrap();
+        assert_eq!(
+            cache.check(&ring, THERE, &token, &EXPECT, None).unwrap_err(),
+            TokenError::Signature
+        );
+    }
+
+    #[test]
+    fn a_connection_remembers_its_last_token_and_nothing_else() {
+        let (cache, ring, last) = (TokenCache::new(10), ring(), LastToken::default());
+        let tokens = tokens(2);
+        let subject = |token: &str| {
+            let verified = cache.check(&ring, HERE, token, &EXPECT, Some(&last));
+            verified.map(|verified| verified.claims.sub.clone())
+        };
+        for at in [0, 0, 1, 1, 0] {
+            assert_eq!(subject(&tokens[at]), Ok(format!("u{at}")));
+        }
+        assert_eq!(cache.verifications(), 2);
+        let there = cache.check(&ring, THERE, &tokens[0], &EXPECT, Some(&last));
+        assert_eq!(there.unwrap_err(), TokenError::Signature, "another tenant, the same token");
+        cache.forget_subject(HERE.uid, "u0");
+        assert_eq!(subject(&tokens[0]), Ok("u0".to_owned()));
+        assert_eq!(cache.verifications(), 4, "what was revoked is verified anew");
+        assert!(!format!("{last:?}").contains(&tokens[0]));
     }
 
     #[test]
     fn another_ring_verifies_anew() {
         let (cache, before) = (TokenCache::new(10), ring());
         let token = before.sign(HERE, &claims());
-        cache.check(&before, HERE, &token, &EXPECT).unwrap();
+        cache.check(&before, HERE, &token, &EXPECT, None).unwrap();
         let after = before.clone().rotated(key(3));
-        cache.check(&after, HERE, &token, &EXPECT).unwrap();
+        cache.check(&after, HERE, &token, &EXPECT, None).unwrap();
         assert_eq!((cache.verifications(), cache.len()), (2, 1));
         let without = KeyRing::new(key(1), None, vec![]);
-        let error = cache.check(&without, HERE, &token, &EXPECT).unwrap_err();
+        let error = cache.check(&without, HERE, &token, &EXPECT, None).unwrap_err();
         assert_eq!(error, TokenError::Signature);
     }
 
@@ -281,8 +337,8 @@ mod tests {
         let user = Claims { sub: "auth0|1".to_owned(), azp: Some("c2".to_owned()), ..claims() };
         let users = ring.sign(HERE, &user);
         let both = |cache: &TokenCache| {
-            cache.check(&ring, HERE, &ours, &EXPECT).unwrap();
-            cache.check(&ring, HERE, &users, &EXPECT).unwrap();
+            cache.check(&ring, HERE, &ours, &EXPECT, None).unwrap();
+            cache.check(&ring, HERE, &users, &EXPECT, None).unwrap();
             cache.verifications()
         };
         assert_eq!(both(&cache), 2);
@@ -303,7 +359,7 @@ mod tests {
     fn a_client_is_found_by_its_sub_when_azp_is_missing() {
         let (cache, ring) = (TokenCache::new(10), ring());
         let token = ring.sign(HERE, &Claims { azp: None, ..claims() });
-        cache.check(&ring, HERE, &token, &EXPECT).unwrap();
+        cache.check(&ring, HERE, &token, &EXPECT, None).unwrap();
         cache.forget_client(HERE.uid, "c1");
         assert!(cache.is_empty());
     }
@@ -313,7 +369,7 @@ mod tests {
         let (cache, ring) = (TokenCache::new(0), ring());
         let token = ring.sign(HERE, &claims());
         for _ in 0..3 {
-            cache.check(&ring, HERE, &token, &EXPECT).unwrap();
+            cache.check(&ring, HERE, &token, &EXPECT, None).unwrap();
         }
         assert_eq!((cache.verifications(), cache.len()), (3, 0));
     }
@@ -322,8 +378,8 @@ mod tests {
     fn who_is_in_use_outlives_who_is_not() {
         let (cache, ring, tokens) = (TokenCache::new(4), ring(), tokens(20));
         for token in &tokens {
-            cache.check(&ring, HERE, &tokens[0], &EXPECT).unwrap();
-            cache.check(&ring, HERE, token, &EXPECT).unwrap();
+            cache.check(&ring, HERE, &tokens[0], &EXPECT, None).unwrap();
+            cache.check(&ring, HERE, token, &EXPECT, None).unwrap();
         }
         assert_eq!(cache.verifications(), 20, "the first was verified once");
     }
@@ -334,7 +390,7 @@ mod tests {
         let token = ring.sign(HERE, &claims());
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| cache.check(&ring, HERE, &token, &EXPECT).unwrap());
+                scope.spawn(|| cache.check(&ring, HERE, &token, &EXPECT, None).unwrap());
             }
         });
         assert_eq!((cache.len(), cache.order().len()), (1, 1));
@@ -356,7 +412,7 @@ mod tests {
                     _ => {
                         let now = NOW + i64::from(step) * 20;
                         let expect = Expect { now, ..EXPECT };
-                        let kept = cache.check(&ring, HERE, &tokens[number], &expect);
+                        let kept = cache.check(&ring, HERE, &tokens[number], &expect, None);
                         let fresh = ring.verify(HERE, &tokens[number], &expect);
                         prop_assert_eq!(kept.map(|kept| kept.claims.clone()), fresh);
                     }

@@ -12,7 +12,7 @@ mod keyring;
 #[cfg(test)]
 mod attacks;
 
-pub use cache::{TokenCache, Verified};
+pub use cache::{LastToken, TokenCache, Verified};
 pub use claims::{Audience, Claims, Expect};
 pub use keyring::{InvalidKey, KeyRing, SigningKey};
 
