@@ -11,6 +11,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The format of data directories this build makes, and the newest it opens.
 const FORMAT: u16 = 1;
@@ -276,6 +277,12 @@ pub fn has_files(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
+/// How often a lock that is held is tried again. Its holder may be just ending, or be a child of it
+/// that has not become another program yet and lets go then.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+#[expect(clippy::disallowed_methods, reason = "a file lock cannot be waited for with a limit")]
 fn lock(root: &Path) -> Result<File, StoreError> {
     let path = root.join("lock");
     let file = OpenOptions::new()
@@ -286,10 +293,17 @@ fn lock(root: &Path) -> Result<File, StoreError> {
         .mode(0o600)
         .open(&path)
         .map_err(|error| StoreError::io(&path, "open", error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(root.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StoreError::io(&path, "lock", error)),
+    let mut left = LOCK_TRIES;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if left > 0 => {
+                left -= 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(root.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(StoreError::io(&path, "lock", error)),
+        }
     }
 }
 
