@@ -39,6 +39,8 @@ pub async fn declare(
     data_dir: &Path,
 ) -> Result<(), AppError> {
     let default = directory.default_tenant();
+    let left_over = directory.abandon_left_over(clock::now()).await;
+    left_over.map_err(|source| AppError::Declare { id: DEFAULT_TENANT.to_owned(), source })?;
     seed(default, fresh_seeds(), clock::now()).await?;
     first_administrator(default, data_dir).await?;
     for tenant in &settings.tenants {

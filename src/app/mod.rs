@@ -10,6 +10,7 @@ pub mod keys;
 pub mod logging;
 pub mod open;
 pub mod operate;
+pub mod point_in_time;
 pub mod private_files;
 pub mod serve;
 pub mod tls;

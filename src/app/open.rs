@@ -8,6 +8,7 @@ use crate::http::random;
 use crate::journal::{self, Embedded, InMemory, Journal, OsDisk};
 use crate::store::StoreError;
 use crate::store::data_dir::{Created, DataDir, has_files};
+use crate::store::history::HistoryError;
 use crate::store::manifest::Manifest;
 use crate::tenant::history::{History, HistoryParts, Source};
 use crate::tenant::{self, Directory, Limits, RestoreReport, Restored, TenantDefinition};
@@ -174,6 +175,24 @@ pub fn start_history(
     if !settings.history.enabled {
         return None;
     }
+    match try_history(settings, opened, directory) {
+        Ok(history) => Some(Arc::new(history)),
+        Err(error) => {
+            log::error!(error:% = error; "there is no history until a restart; nothing else is harmed");
+            None
+        }
+    }
+}
+
+/// Opens the history of a data directory and lets it follow the journal.
+///
+/// # Errors
+/// When not even an empty one can be made.
+pub fn try_history(
+    settings: &Settings,
+    opened: &Opened,
+    directory: &Directory,
+) -> Result<History, HistoryError> {
     let is_memory = settings.storage.mode == config::StorageMode::Memory;
     let folder = opened.dir.history();
     if is_memory && folder.exists() {
@@ -185,7 +204,7 @@ pub fn start_history(
     let is_passing = is_memory || opened.fixed_lsn.is_some();
     let tenants = directory.tenants();
     let living = tenants.iter().map(|tenant| (tenant.uid(), tenant.published().version()));
-    let started = History::start(HistoryParts {
+    History::start(HistoryParts {
         folder,
         dir: opened.dir.clone(),
         journal: opened.journal.clone(),
@@ -193,14 +212,7 @@ pub fn start_history(
         living: living.collect(),
         keep: super::operate::history_limits(settings),
         clock: Box::new(clock::now),
-    });
-    match started {
-        Ok(history) => Some(Arc::new(history)),
-        Err(error) => {
-            log::error!(error:% = error; "there is no history until a restart; nothing else is harmed");
-            None
-        }
-    }
+    })
 }
 
 /// The limits and habits of a tenant.

@@ -106,6 +106,8 @@ pub(super) enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// Put a tenant back as it was at a version or time, in a data directory that no server has open.
+    Restore(RestoreArgs),
     /// Signing keys of a running server.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -114,6 +116,23 @@ pub(super) enum Command {
     Snapshot(SnapshotCommand),
     /// Print the version.
     Version,
+}
+
+/// What is put back, and to when.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct RestoreArgs {
+    /// The tenant.
+    #[arg(long)]
+    pub(super) tenant: String,
+    /// A version such as 42, or a time such as 2026-11-01T12:00:00Z.
+    #[arg(long, value_name = "VERSION|TIME")]
+    pub(super) as_of: String,
+    /// Only say what would change.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 /// How a server is loaded.

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod config;
 mod login;
+mod restore;
 mod tenant;
 mod token;
 
@@ -70,6 +71,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Health { ready } => client::health(&global, ready),
         Command::Bench(args) => bench::run(&global, &args),
         Command::Check { repair } => check::run(&global, repair),
+        Command::Restore(args) => restore::run(&global, &args),
         Command::Key(KeyCommand::Rotate) => client::post(&global, "/dossier/v1/keys/rotate"),
         Command::Snapshot(SnapshotCommand::Create) => {
             client::post(&global, "/dossier/v1/snapshots")

@@ -9,6 +9,7 @@ use super::job::{ImportUser, NewJob};
 use super::json::{self, Builder, Object};
 use super::password::PasswordHash;
 use super::patch::{Expiry, Patch};
+use super::put_back::PutBack;
 use super::resource::{Resource, ResourceKind};
 use super::time::Timestamp;
 use super::user::{Profile, UserId};
@@ -321,6 +322,8 @@ pub enum Command {
     RevertUser(Box<Revert<Document>>),
     /// Put a client, or parts of one, back as it was.
     RevertClient(Box<Revert<Arc<Client>>>),
+    /// Put many objects in place as they were; no change when they are.
+    PutBack(Box<PutBack>),
     /// Make a client.
     CreateClient(Box<NewClient>),
     /// Change a client's settings, merge into its metadata.

@@ -134,6 +134,7 @@ fn target(command: &Command) -> Target<'_> {
         | Command::ProviderSignIn(_)
         | Command::CreateClient(_)
         | Command::CreateResource(_)
+        | Command::PutBack(_)
         | Command::StartJob(_) => Target::New,
         Command::ImportUser(import) => Target::Resource(ResourceKind::Job, &import.job),
         Command::RedeemTicket { id, .. } => Target::Resource(ResourceKind::Ticket, id),

@@ -25,6 +25,7 @@ pub mod password;
 pub mod patch;
 pub mod permit;
 pub mod policy;
+pub mod put_back;
 pub mod resource;
 pub mod scope;
 pub mod search;

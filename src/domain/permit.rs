@@ -129,6 +129,7 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         Command::CreateUser(_)
         | Command::RevertUser(_)
         | Command::RevertClient(_)
+        | Command::PutBack(_)
         | Command::ReplaceAppMetadata { .. }
         | Command::SetEntry { .. }
         | Command::ReplaceEntries { .. }
@@ -222,8 +223,9 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
             JobKind::VerificationEmail => &[Scope::UPDATE_USERS],
         },
         Command::ImportUser(_) => &[Scope::CREATE_USERS],
-        // Whoever has the ticket's link may use it: the server asks for them. Time it asks itself.
-        Command::RedeemTicket { .. } | Command::ExpireKeys { .. } => &[],
+        // Whoever has the ticket's link may use it: the server asks for them. Time it asks itself,
+        // and for whole tenants their operator does.
+        Command::RedeemTicket { .. } | Command::ExpireKeys { .. } | Command::PutBack(_) => &[],
         Command::UpdateResource { kind, .. } => match kind {
             ResourceKind::Connection => &[Scope::UPDATE_CONNECTIONS],
             ResourceKind::ClientGrant => &[Scope::UPDATE_CLIENT_GRANTS],

@@ -44,6 +44,7 @@ pub static TABLES: &[&[Route]] = &[
     own::history::revert::ROUTES,
     own::keys::ROUTES,
     own::tenants::ROUTES,
+    own::fork::ROUTES,
     health::ROUTES,
     operate::ROUTES,
     openapi::ROUTES,

@@ -18,7 +18,7 @@ use crate::domain::permit::{self, Forbidden};
 use crate::domain::resource::ResourceKind;
 use crate::domain::time::Version;
 use crate::tenant::history::Unavailable;
-use crate::tenant::{DirectoryError, TenantError};
+use crate::tenant::{DirectoryError, ForkError, TenantError};
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 
@@ -63,6 +63,13 @@ impl Problem {
     /// 400 with the code of a bad query string.
     pub fn query(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_query_string", message)
+    }
+
+    /// The same about a member of the body, where it was found by a reader of parameters.
+    #[must_use]
+    pub fn of_body(self) -> Self {
+        let message = self.message.replace("Query validation error", "Payload validation error");
+        Self { code: "invalid_body", message, ..self }
     }
 
     /// No such route.
@@ -318,7 +325,15 @@ impl From<DirectoryError> for Problem {
             }
             DirectoryError::InvalidId | DirectoryError::Default => Self::body(text),
             DirectoryError::TooMany(_) => Self::new(403, "entity_limit_reached", text),
-            DirectoryError::Tenant(error) => error.into(),
+            DirectoryError::Tenant(error) | DirectoryError::Fork(ForkError::Tenant(error)) => {
+                error.into()
+            }
+            DirectoryError::Fork(ForkError::Forgotten) => {
+                Self::new(410, "beyond_retention", format!("{text}."))
+            }
+            DirectoryError::Fork(ForkError::History(_) | ForkError::Thread) => {
+                Unavailable::Failed.into()
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use super::actor::Limits;
 use super::catalog::Catalog;
+use super::fork::ForkError;
 use super::handle::{TenantError, TenantHandle};
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::{Command, NewClient};
@@ -58,7 +59,7 @@ impl TenantDefinition {
             && !id.ends_with('-')
     }
 
-    fn body(&self) -> Object {
+    pub(super) fn body(&self) -> Object {
         let mut out = Builder::new();
         out.raw("domains", &json::array_of(&self.domains))
             .string("compat", if self.compat == Compat::Strict { "strict" } else { "lenient" })
@@ -69,7 +70,8 @@ impl TenantDefinition {
         out.object()
     }
 
-    fn of(resource: &Resource) -> Self {
+    /// What a tenant's resource says it is.
+    pub(super) fn of(resource: &Resource) -> Self {
         let is =
             |key: &str, value: &str| resource.body.get_str(key).is_some_and(|own| own == value);
         Self {
@@ -109,6 +111,9 @@ pub enum DirectoryError {
     /// The default tenant refused or failed.
     #[error(transparent)]
     Tenant(#[from] TenantError),
+    /// The state of another tenant was not copied.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
 }
 
 /// The name of the default tenant.
@@ -119,7 +124,9 @@ type RulesOf = dyn Fn(&TenantDefinition) -> Rules + Send + Sync;
 
 /// All tenants.
 pub struct Directory {
-    tenants: DashMap<String, TenantHandle>,
+    pub(super) tenants: DashMap<String, TenantHandle>,
+    /// Tenants that are being made from others: without name and host, but with records to keep.
+    pub(super) forming: DashMap<String, TenantHandle>,
     hosts: DashMap<String, TenantHandle>,
     default: TenantHandle,
     journal: Arc<dyn Journal>,
@@ -163,6 +170,7 @@ impl Directory {
         );
         let directory = Self {
             tenants: DashMap::new(),
+            forming: DashMap::new(),
             hosts: DashMap::new(),
             default: default.clone(),
             journal,
@@ -174,6 +182,9 @@ impl Directory {
         };
         directory.tenants.insert(DEFAULT_TENANT.to_owned(), default.clone());
         for resource in default.published().resources(ResourceKind::Tenant) {
+            if is_forming(&resource) {
+                continue;
+            }
             let uid = uid_of(&resource);
             let state = restored.remove(&uid).unwrap_or_default();
             directory.adopt(&TenantDefinition::of(&resource), uid, state);
@@ -204,6 +215,13 @@ impl Directory {
         all
     }
 
+    /// All tenants whose records and snapshots are kept: those that are being made from others too.
+    pub(super) fn kept(&self) -> Vec<TenantHandle> {
+        let mut all = self.tenants();
+        all.extend(self.forming.iter().map(|found| found.value().clone()));
+        all
+    }
+
     /// The tenant a request to `host` (with or without port) is for: the one with that
     /// domain, the one named by `<id>.localhost`, else the default tenant.
     pub fn by_host(&self, host: &str) -> TenantHandle {
@@ -229,6 +247,7 @@ impl Directory {
         self.default
             .published()
             .resource(ResourceKind::Tenant, id)
+            .filter(|found| !is_forming(found))
             .map(|found| TenantDefinition::of(&found))
     }
 
@@ -277,11 +296,11 @@ impl Directory {
         if !TenantDefinition::is_valid_id(&definition.id) {
             return Err(DirectoryError::InvalidId);
         }
-        if self.tenants.contains_key(&definition.id) {
+        if self.tenants.contains_key(&definition.id) || self.forming.contains_key(&definition.id) {
             return Err(DirectoryError::Exists);
         }
         let max_tenants = self.max_tenants.load(Ordering::Relaxed);
-        if self.tenants.len() >= max_tenants {
+        if self.tenants.len() + self.forming.len() >= max_tenants {
             return Err(DirectoryError::TooMany(max_tenants));
         }
         self.check_domains(&definition.domains, None)?;
@@ -367,7 +386,7 @@ impl Directory {
         Ok(Command::DeleteResource { kind: ResourceKind::Tenant, id: id.to_owned() })
     }
 
-    async fn ask_default(
+    pub(super) async fn ask_default(
         &self,
         caller: &Caller,
         provenance: Provenance,
@@ -378,7 +397,7 @@ impl Directory {
         Ok(self.default.write(command, provenance, now).await?.version)
     }
 
-    fn check_domains(
+    pub(super) fn check_domains(
         &self,
         domains: &[String],
         own: Option<&TenantHandle>,
@@ -395,11 +414,31 @@ impl Directory {
     }
 
     fn adopt(&self, definition: &TenantDefinition, uid: TenantUid, state: Catalog) -> TenantHandle {
+        let tenant = self.launch(definition, uid, state);
+        self.name(definition, &tenant);
+        tenant
+    }
+
+    /// From now on a tenant is found by its name and its hosts.
+    pub(super) fn name(&self, definition: &TenantDefinition, tenant: &TenantHandle) {
+        self.tenants.insert(definition.id.clone(), tenant.clone());
+        for domain in &definition.domains {
+            self.hosts.insert(domain.to_lowercase(), tenant.clone());
+        }
+    }
+
+    /// Starts the actor of a tenant that nobody finds yet.
+    pub(super) fn launch(
+        &self,
+        definition: &TenantDefinition,
+        uid: TenantUid,
+        state: Catalog,
+    ) -> TenantHandle {
         let turn = self.next_arbiter.fetch_add(1, Ordering::Relaxed) % self.arbiters.len();
         let arbiter =
             self.arbiters.get(turn).expect("the remainder is below the number of arbiters");
         let rules = Arc::new((self.rules_of)(definition));
-        let tenant = TenantHandle::start(
+        TenantHandle::start(
             &definition.id,
             uid,
             state,
@@ -407,12 +446,7 @@ impl Directory {
             self.journal.clone(),
             self.limits,
             arbiter,
-        );
-        self.tenants.insert(definition.id.clone(), tenant.clone());
-        for domain in &definition.domains {
-            self.hosts.insert(domain.to_lowercase(), tenant.clone());
-        }
-        tenant
+        )
     }
 }
 
@@ -421,6 +455,14 @@ pub(super) fn uid_of(resource: &Resource) -> TenantUid {
     let kept = resource.body.get("uid").and_then(|raw| raw.parse().ok());
     TenantUid(kept.unwrap_or_else(|| resource.version.get()))
 }
+
+/// Whether a tenant is being made, or a crash left it half made.
+pub(super) fn is_forming(resource: &Resource) -> bool {
+    resource.body.get_bool(FORMING) == Some(true)
+}
+
+/// The member that says so.
+pub(super) const FORMING: &str = "forming";
 
 /// Identifiers a new tenant's first things get.
 #[derive(Clone, Debug)]

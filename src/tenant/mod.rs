@@ -12,6 +12,8 @@ mod catalog;
 mod directory;
 mod expiring;
 mod finder;
+mod fork;
+mod forming;
 mod handle;
 pub mod history;
 mod overlay;
@@ -27,6 +29,8 @@ pub use directory::{
     DEFAULT_TENANT, Directory, DirectoryError, Seeds, TenantDefinition, by_server, host_name, seed,
     server_provenance,
 };
+pub use fork::{ForkError, ForkPast, ForkSource};
+pub use forming::Forming;
 pub use handle::{Answer, TenantError, TenantHandle};
 pub use published::Published;
 pub use restore::{RestoreError, RestoreReport, Restored, accepted, repaired_file, restore};

@@ -252,7 +252,7 @@ async fn round(
     // One round at a time: the manifest is held for all of it.
     let mut manifest = shared.manifest.lock().await;
     shared.counted.store(sum_of_versions(&shared.directory), Ordering::Relaxed);
-    let mut tenants = shared.directory.tenants();
+    let mut tenants = shared.directory.kept();
     let living: Vec<TenantUid> = tenants.iter().map(TenantHandle::uid).collect();
     forget_the_dead(shared, &mut manifest, &living)?;
     let first = manifest.holding_back(living.iter().copied());
@@ -268,7 +268,9 @@ async fn round(
     }
     manifest.store(&shared.dir)?;
     if shared.fixed_lsn.is_none() {
-        let upto = Lsn::new(manifest.replay_from(living.iter().copied()));
+        // Asked again: of a tenant made meanwhile the journal is all there is.
+        let living = shared.directory.kept();
+        let upto = Lsn::new(manifest.replay_from(living.iter().map(TenantHandle::uid)));
         // A history that failed holds nothing back: it is built anew.
         let safe = shared.history.as_ref().and_then(|history| history.persisted());
         shared.journal.purge(safe.map_or(upto, |safe| safe.min(upto)))?;

@@ -26,6 +26,7 @@ mod laws;
 mod lifecycle;
 mod linearizable;
 mod overload;
+mod point_in_time;
 mod recovery;
 mod search;
 mod secrets;

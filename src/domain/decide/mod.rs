@@ -9,6 +9,7 @@ mod credentials;
 mod identities;
 mod jobs;
 mod patches;
+mod put_back;
 mod resources;
 mod revert;
 mod tickets;
@@ -399,6 +400,7 @@ pub fn decide(
         }
         Command::RevertUser(revert) => revert::user(view, moment, &revert),
         Command::RevertClient(revert) => revert::client(view, moment, &revert),
+        Command::PutBack(wanted) => put_back::put_back(view, moment, *wanted),
         Command::CreateClient(new) => clients::create(view, moment, *new),
         Command::UpdateClient { id, patch } => clients::update(view, moment, &id, *patch),
         Command::ChangeCredentials { id, change } => credentials::change(view, moment, &id, change),

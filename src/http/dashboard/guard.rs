@@ -66,6 +66,7 @@ impl Bounds {
             | Command::CreateClient(_)
             | Command::UpdateClient { .. }
             | Command::RevertUser(_)
+            | Command::PutBack(_)
             | Command::RevertClient(_)
             | Command::ChangeCredentials { .. }
             | Command::RotateSecret { .. }

@@ -40,6 +40,7 @@ static DETAILS: &[&[Detail]] = &[
     own::history::revert::DETAILS,
     own::keys::DETAILS,
     own::tenants::DETAILS,
+    own::fork::DETAILS,
     super::dashboard::DETAILS,
     super::operate::DETAILS,
 ];

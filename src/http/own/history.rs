@@ -18,8 +18,9 @@ use crate::http::openapi::detail::Detail;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Answering, Dialect, Route};
 use crate::http::schema;
+use crate::store::format::TenantUid;
 use crate::store::history::HistoryError;
-use crate::tenant::history::{AsOf, Entry, Look, Page, Point, Span};
+use crate::tenant::history::{AsOf, Entry, History, Look, Page, Point, Span, Unavailable};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use std::collections::BTreeMap;
@@ -101,19 +102,30 @@ pub(in crate::http) async fn look<T: Send + 'static>(
     call: &Call,
     work: impl FnOnce(Look) -> Result<T, HistoryError> + Send + 'static,
 ) -> Result<T, Problem> {
+    let (look, history) = reader(call, call.tenant.uid()).await?;
+    let looked = web::block(move || work(look)).await.map_err(|_| Problem::internal())?;
+    looked.map_err(|error| failed(&history, &error))
+}
+
+/// A look at a tenant's past, up to date; reading it is work for another thread.
+///
+/// # Errors
+/// As [`look`].
+pub(super) async fn reader(call: &Call, uid: TenantUid) -> Result<(Look, Arc<History>), Problem> {
     let Some(history) = call.services.history.clone() else {
         return Err(if call.services.settings().history.enabled {
-            crate::tenant::history::Unavailable::Failed.into()
+            Unavailable::Failed.into()
         } else {
             Problem::new(404, "no_history", "No history is kept here: history.enabled is false.")
         });
     };
-    let look = history.look(call.tenant.uid()).await?;
-    let looked = web::block(move || work(look)).await.map_err(|_| Problem::internal())?;
-    looked.map_err(|error| {
-        history.report(&error);
-        crate::tenant::history::Unavailable::Failed.into()
-    })
+    Ok((history.look(uid).await?, history))
+}
+
+/// Takes note that the history cannot be read.
+pub(super) fn failed(history: &History, error: &HistoryError) -> Problem {
+    history.report(error);
+    Unavailable::Failed.into()
 }
 
 fn nobody(kind: Subject) -> Problem {
@@ -137,10 +149,14 @@ fn id_of(call: &Call, kind: Subject) -> Result<String, Problem> {
 
 /// A version or a time, from a parameter.
 pub(in crate::http) fn point(call: &Call, name: &str, text: &str) -> Result<Point, Problem> {
+    point_of(call.tenant.published().version(), name, text)
+}
+
+/// A version or a time, of a tenant that is at `present`.
+pub(super) fn point_of(present: Version, name: &str, text: &str) -> Result<Point, Problem> {
     let wrong = |detail: &str| Problem::query(schema::query_message(detail, name, ""));
     if let Ok(number) = text.parse::<u64>() {
         let version = Version::new(number);
-        let present = call.tenant.published().version();
         if version > present {
             return Err(wrong(&format!(
                 "Version {version} is not there yet, the last is {present}"

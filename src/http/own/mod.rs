@@ -1,6 +1,7 @@
 //! Dossier's own paths, `/dossier/v1`: what no other dialect has. Errors are as in v2.
 
 pub mod bags;
+pub mod fork;
 pub mod history;
 pub mod keys;
 pub mod tenants;

@@ -22,7 +22,7 @@ use crate::tenant::{
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-const OPERATOR: &[Scope] = &[Scope::DOSSIER_OPERATOR];
+pub(super) const OPERATOR: &[Scope] = &[Scope::DOSSIER_OPERATOR];
 
 /// The routes of tenants.
 pub static ROUTES: &[Route] = &[
@@ -67,20 +67,20 @@ static PATCH: Schema =
     Schema { properties: &[DOMAINS, COMPAT, SECRETS], required: &[], extra: Extra::Refuse("") };
 
 /// Elsewhere there are no tenants to speak of.
-fn at_default(call: &Call) -> Result<(), Problem> {
+pub(super) fn at_default(call: &Call) -> Result<(), Problem> {
     let default = call.services.directory.default_tenant().uid();
     if call.tenant.uid() == default { Ok(()) } else { Err(Problem::no_route()) }
 }
 
 /// Tenants have no tag: a condition is refused rather than passed over.
-fn unconditional(call: &Call) -> Result<(), Problem> {
+pub(super) fn unconditional(call: &Call) -> Result<(), Problem> {
     if call.condition()?.is_empty() {
         return Ok(());
     }
     Err(Problem::new(400, "invalid_header", "Tenants have no tag: conditions are not taken here."))
 }
 
-fn builder(definition: &TenantDefinition) -> Builder {
+pub(super) fn builder(definition: &TenantDefinition) -> Builder {
     let mut out = Builder::new();
     out.string("id", &definition.id)
         .raw("domains", &json::array_of(&definition.domains))
@@ -125,7 +125,7 @@ fn redefined(definition: TenantDefinition, body: &Object) -> Result<TenantDefini
 }
 
 /// Host names as they are compared: lower case, no port, each once.
-fn checked(domains: Vec<String>) -> Result<Vec<String>, Problem> {
+pub(super) fn checked(domains: Vec<String>) -> Result<Vec<String>, Problem> {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -160,7 +160,7 @@ fn list(call: &Call) -> Result<HttpResponse, Problem> {
     Ok(json_answer(StatusCode::OK, format!("{{\"tenants\":[{}]}}", texts.join(","))))
 }
 
-fn existing(call: &Call) -> Result<TenantDefinition, Problem> {
+pub(super) fn existing(call: &Call) -> Result<TenantDefinition, Problem> {
     let found = call.services.directory.definition(call.params.get("id"));
     found.ok_or_else(|| DirectoryError::NotFound.into())
 }
@@ -199,7 +199,10 @@ async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
 
 /// Gives a new tenant a client that may do everything there, so that it can be used at
 /// once; answers its id and secret, which is shown this once.
-async fn first_client(tenant: &TenantHandle, now: Timestamp) -> Result<String, TenantError> {
+pub(super) async fn first_client(
+    tenant: &TenantHandle,
+    now: Timestamp,
+) -> Result<String, TenantError> {
     let (id, secret) = (random::alphanumeric(32), random::secret(64));
     let client = Command::CreateClient(Box::new(NewClient::machine(&id, "First client", &secret)));
     let grant = Command::CreateResource(Box::new(full_grant(&id)));

@@ -169,6 +169,17 @@ impl Look {
         })
     }
 
+    /// The oldest version at which it is known how an object was.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub(super) fn oldest(&self, kind: Subject, id: &str) -> Result<Option<Version>, HistoryError> {
+        let heads = self.store.heads(self.uid, kind, id)?;
+        // As in `as_of`: the first image that is not within the limits counts too.
+        let last = self.kept(&heads).min(heads.len().saturating_sub(1));
+        Ok(heads.get(last).map(|head| head.version))
+    }
+
     /// What differs between two points; `None` when the past does not reach one of them.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod follow;
 mod look;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use super::priority;
 use crate::domain::history::Keep;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 pub use look::{AsOf, Entry, Look, Page, Point, Span};
+pub use whole::{Effect, Since};
 
 /// How long a reader of the past waits for the follower.
 const PATIENCE: Duration = Duration::from_secs(2);

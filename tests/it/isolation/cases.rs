@@ -513,6 +513,12 @@ pub(super) const CASES: &[Case] = &[
         r#"{"compat":"strict"}"#,
         "dossier:operator",
     ),
+    case(
+        "POST /dossier/v1/tenants/{id}/fork",
+        "/dossier/v1/tenants/default/fork",
+        r#"{"id":"gamma"}"#,
+        "dossier:operator",
+    ),
     case("DELETE /dossier/v1/tenants/{id}", "/dossier/v1/tenants/alpha", "", "dossier:operator"),
     case("POST /dossier/v1/keys/rotate", "/dossier/v1/keys/rotate", "", "dossier:operator"),
     case("POST /dossier/v1/snapshots", "/dossier/v1/snapshots", "", "dossier:operator"),

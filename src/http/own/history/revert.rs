@@ -63,11 +63,7 @@ async fn revert(mut call: Call, kind: Subject) -> Result<HttpResponse, Problem> 
             to.to_owned()
         }
     };
-    let point = super::point(&call, "to", &text).map_err(|problem| Problem {
-        code: "invalid_body",
-        message: problem.message.replace("Query validation error", "Payload validation error"),
-        ..problem
-    })?;
+    let point = super::point(&call, "to", &text).map_err(Problem::of_body)?;
     let only = body.get("only").map(|raw| parts(kind, raw)).transpose()?;
     let own = id.clone();
     let was = match look(&call, move |look| look.as_of(kind, &own, point)).await? {

@@ -1,0 +1,108 @@
+//! Tenants that are being made from others: declared, filled, and only then named.
+
+use super::catalog::Catalog;
+use super::directory::{
+    Directory, DirectoryError, FORMING, TenantDefinition, is_forming, server_provenance,
+};
+use super::handle::TenantHandle;
+use crate::domain::change::Provenance;
+use crate::domain::command::Command;
+use crate::domain::permit::Caller;
+use crate::domain::resource::ResourceKind;
+use crate::domain::time::Timestamp;
+use crate::store::format::TenantUid;
+
+/// A tenant that is being made. It has to be named or abandoned; a crash abandons it.
+#[derive(Debug)]
+pub struct Forming {
+    /// The way to it; nobody else has one.
+    pub tenant: TenantHandle,
+    definition: TenantDefinition,
+}
+
+impl Directory {
+    /// Declares a tenant that is to be filled before anybody finds it.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]; nothing is made then.
+    pub async fn form(
+        &self,
+        caller: &Caller,
+        provenance: Provenance,
+        definition: &TenantDefinition,
+        now: Timestamp,
+    ) -> Result<Forming, DirectoryError> {
+        let Command::CreateResource(mut resource) = self.creation(definition)? else {
+            return Err(DirectoryError::InvalidId);
+        };
+        resource.body = resource.body.with(FORMING, "true");
+        let command = Command::CreateResource(resource);
+        let made = self.ask_default(caller, provenance, command, now).await?;
+        let tenant = self.launch(definition, TenantUid(made.get()), Catalog::new());
+        self.forming.insert(definition.id.clone(), tenant.clone());
+        Ok(Forming { tenant, definition: definition.clone() })
+    }
+
+    /// Lets everybody find a tenant that is whole.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]; it is abandoned then.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        provenance: Provenance,
+        forming: Forming,
+        now: Timestamp,
+    ) -> Result<TenantHandle, DirectoryError> {
+        let Forming { tenant, definition } = &forming;
+        let patch = definition.body().with("uid", &tenant.uid().to_string()).with(FORMING, "null");
+        let (kind, id) = (ResourceKind::Tenant, definition.id.clone());
+        let named = match self.check_domains(&definition.domains, None) {
+            Ok(()) => {
+                let command = Command::UpdateResource { kind, id, patch };
+                self.ask_default(caller, provenance, command, now).await
+            }
+            Err(error) => Err(error),
+        };
+        match named {
+            Ok(_) => {
+                self.name(definition, tenant);
+                self.forming.remove(&definition.id);
+                Ok(tenant.clone())
+            }
+            Err(error) => {
+                self.abandon(forming, now).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes a tenant that did not become whole; what cannot be removed now is at the next start.
+    pub async fn abandon(&self, forming: Forming, now: Timestamp) {
+        let Forming { tenant, definition } = forming;
+        tenant.retire().await;
+        if let Err(error) = self.remove_forming(&definition.id, now).await {
+            log::warn!(tenant = definition.id, error:% = error; "a tenant that was not made in full is removed at the next start");
+        }
+        self.forming.remove(&definition.id);
+    }
+
+    /// Removes what a crash left of tenants that were being made.
+    ///
+    /// # Errors
+    /// When the default tenant cannot write.
+    pub async fn abandon_left_over(&self, now: Timestamp) -> Result<(), DirectoryError> {
+        let all = self.default_tenant().published().resources(ResourceKind::Tenant);
+        for resource in all.iter().filter(|resource| is_forming(resource)) {
+            log::warn!(tenant = resource.id; "a tenant that was not made in full is removed");
+            self.remove_forming(&resource.id, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_forming(&self, id: &str, now: Timestamp) -> Result<(), DirectoryError> {
+        let command = Command::DeleteResource { kind: ResourceKind::Tenant, id: id.to_owned() };
+        self.ask_default(&Caller::server(), server_provenance(), command, now).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! A whole tenant at a point in the past: what has changed since, and how it was.
+//!
+//! Only what a later change touched can differ, so that is all that is looked at. Resources
+//! (connections, grants, settings, …) have no history: of them nothing is told here.
+
+use super::look::{AsOf, Look, Point};
+use crate::domain::change::Outcome;
+use crate::domain::history::{Subject, Was};
+use crate::domain::put_back::PutBack;
+use crate::domain::time::{Timestamp, Version};
+use crate::domain::user::UserId;
+use crate::store::history::HistoryError;
+use std::collections::BTreeMap;
+
+/// Changes read at once.
+const READ_AT_ONCE: usize = 4096;
+
+/// What was touched since a point.
+#[derive(Clone, Debug)]
+pub enum Since {
+    /// These objects, each with the last version that did.
+    Touched(BTreeMap<(Subject, String), Version>),
+    /// The history does not reach back so far; this is the first version that it tells of as a whole.
+    Beyond(Version),
+}
+
+impl Look {
+    /// The version of the last change at a point; for a time before everything that is kept, the
+    /// error is the oldest version that can be told of.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn version_at(&self, point: Point) -> Result<Result<Version, Version>, HistoryError> {
+        let at = match point {
+            Point::Version(version) => return Ok(Ok(version)),
+            Point::Time(at) => at,
+        };
+        let behind = Timestamp::from_millis(at.millis().saturating_add(1));
+        let (floor, version) = (self.floor()?, self.version_before(behind)?);
+        // Of the change at the floor nobody knows any more when it was.
+        Ok(if version == floor { Err(floor) } else { Ok(version) })
+    }
+
+    /// Every object that was touched after a version, if it is known how each was then.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn touched_since(&self, version: Version) -> Result<Since, HistoryError> {
+        let floor = self.floor()?;
+        let (mut touched, mut after) = (BTreeMap::new(), version.max(floor));
+        loop {
+            let changes = self.changes_after(after, READ_AT_ONCE)?;
+            let Some(last) = changes.last().map(|change| change.version) else { break };
+            for change in changes {
+                touched.extend(change.touched.into_iter().map(|own| (own, change.version)));
+            }
+            after = last;
+        }
+        let mut oldest = floor;
+        for ((kind, id), last) in &touched {
+            let point = Point::Version(version.max(floor));
+            if matches!(self.as_of(*kind, id, point)?, AsOf::Forgotten) {
+                oldest = oldest.max(self.oldest(*kind, id)?.unwrap_or(*last));
+            }
+        }
+        Ok(if oldest > version { Since::Beyond(oldest) } else { Since::Touched(touched) })
+    }
+
+    /// These objects as they were at a version.
+    ///
+    /// # Errors
+    /// When the disk cannot be read; `None` when one was let go of meanwhile.
+    pub fn as_they_were(
+        &self,
+        objects: &[(Subject, String)],
+        version: Version,
+    ) -> Result<Option<PutBack>, HistoryError> {
+        let mut wanted = PutBack::default();
+        for (kind, id) in objects {
+            match self.as_of(*kind, id, Point::Version(version))? {
+                AsOf::Forgotten => return Ok(None),
+                AsOf::Was(image) => match image.was {
+                    Was::User(document) => wanted.users.push(document),
+                    Was::Client(client) => wanted.clients.push(client),
+                    Was::Gone => gone(&mut wanted, *kind, id),
+                },
+                AsOf::Absent => gone(&mut wanted, *kind, id),
+            }
+        }
+        Ok(Some(wanted))
+    }
+}
+
+fn gone(wanted: &mut PutBack, kind: Subject, id: &str) {
+    match kind {
+        Subject::User => wanted.users_gone.push(UserId::trusted(id)),
+        Subject::Client => wanted.clients_gone.push(id.to_owned()),
+    }
+}
+
+/// What a change does to objects, by their ids; never their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Users who become as they were, or come back.
+    pub users: Vec<String>,
+    /// Users who go.
+    pub users_gone: Vec<String>,
+    /// Clients that become as they were, or come back.
+    pub clients: Vec<String>,
+    /// Clients that go.
+    pub clients_gone: Vec<String>,
+    /// Grants and refresh tokens that go with them.
+    pub resources_gone: usize,
+}
+
+impl Effect {
+    /// Counts in what a change makes true.
+    pub fn add(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::User(document) => self.users.push(document.id().to_owned()),
+                Outcome::UserGone(id) => self.users_gone.push(id.to_string()),
+                Outcome::Client(client) => self.clients.push(client.id.clone()),
+                Outcome::ClientGone(id) => self.clients_gone.push(id.clone()),
+                Outcome::ResourceGone(..) => self.resources_gone += 1,
+                Outcome::Resource(_) => {}
+            }
+        }
+    }
+
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,205 @@
+//! A whole tenant goes back to a point in time: in place while no server runs, or as a new tenant
+//! beside it.
+
+use crate::harness::house::{House, NOW};
+use crate::harness::{Server, Setup};
+use dossier::domain::permit::Caller;
+use dossier::journal::testing::SimDisk;
+use dossier::tenant::{TenantDefinition, server_provenance};
+use serde_json::{Value, json};
+use std::process::Stdio;
+
+const USERS: &str = "/api/v2/users";
+
+fn make(server: &Server, email: &str) -> String {
+    let body = json!({"email": email, "password": "correct horse 9", "user_metadata": {"n": 0}});
+    let made = server.json("POST", USERS, &body.to_string()).expect(201).json();
+    made["user_id"].as_str().unwrap().replace('|', "%7C")
+}
+
+fn patch(server: &Server, id: &str, body: &str) {
+    server.json("PATCH", &format!("{USERS}/{id}"), body).expect(200);
+}
+
+fn version(server: &Server) -> u64 {
+    server.get(USERS).expect(200).number("dossier-version")
+}
+
+/// What every user is, but for the time of the last change.
+fn state(server: &Server) -> Vec<Value> {
+    let mut users = server.get(&format!("{USERS}?per_page=100")).expect(200).json();
+    let users = users.as_array_mut().unwrap();
+    users.sort_by_key(|user| user["user_id"].as_str().unwrap().to_owned());
+    for user in users.iter_mut() {
+        user.as_object_mut().unwrap().remove("updated_at");
+    }
+    users.clone()
+}
+
+/// Runs `dossier restore`; the exit code and everything said.
+fn restore(server: &Server, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dossier"))
+        .args(["restore", "--data-dir"])
+        .arg(server.data_dir())
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[track_caller]
+fn restored(server: &Server, as_of: &str, more: &[&str]) -> Value {
+    let arguments = [&["--tenant", "default", "-o", "json", "--as-of", as_of], more].concat();
+    let (code, said) = restore(server, &arguments);
+    assert_eq!(code, Some(0), "{said}");
+    let line = said.lines().find(|line| line.starts_with('{')).unwrap();
+    serde_json::from_str(line).unwrap()
+}
+
+#[test]
+fn a_tenant_goes_back_and_forth_and_no_version_is_used_twice() {
+    let mut server = Server::start();
+    let (jane, gone) = (make(&server, "jane@example.com"), make(&server, "gone@example.com"));
+    let client = server.json("POST", "/api/v2/clients", r#"{"name":"Shop"}"#).expect(201).json();
+    let client = client["client_id"].as_str().unwrap().to_owned();
+    let (then, was) = (version(&server), state(&server));
+    patch(&server, &jane, r#"{"user_metadata":{"n":1,"k":true},"email":"other@example.com"}"#);
+    server.json("DELETE", &format!("{USERS}/{gone}"), "").expect(204);
+    // Whose address jane had then.
+    let new = make(&server, "jane@example.com");
+    server.json("POST", "/api/v2/clients", r#"{"name":"Later"}"#).expect(201);
+    server.json("DELETE", &format!("/api/v2/clients/{client}"), "").expect(204);
+    let (now, is) = (version(&server), state(&server));
+
+    let busy = restore(&server, &["--tenant", "default", "--as-of", "1", "--yes"]);
+    assert_eq!(busy.0, Some(4), "{busy:?}");
+    server.kill9();
+    let rehearsed = restored(&server, &then.to_string(), &["--dry-run"]);
+    assert_eq!(rehearsed["version"], json!(now));
+    let unasked = restore(&server, &["--tenant", "default", "--as-of", "1"]);
+    assert_eq!(unasked.0, Some(2), "{unasked:?}");
+
+    let done = restored(&server, &then.to_string(), &["--yes"]);
+    for what in ["users", "users_gone", "clients", "clients_gone"] {
+        assert_eq!(done[what], rehearsed[what], "{what}");
+    }
+    assert_eq!(done["users"].as_array().unwrap().len(), 2);
+    assert_eq!(done["users_gone"], json!([new.replace("%7C", "|")]));
+    assert_eq!(done["clients"], json!([client]));
+    assert_eq!(done["before"], json!(now));
+    assert!(done["version"].as_u64().unwrap() > now);
+    server.restart();
+    assert_eq!(state(&server), was);
+    server.get(&format!("/api/v2/clients/{client}")).expect(200);
+    let history = server.get(&format!("/dossier/v1/users/{jane}/history")).expect(200).json();
+    assert_eq!(history["entries"][0]["actor"], "restore");
+    assert_eq!(history["entries"][0]["reason"], format!("as of {then}"));
+    // Who comes back signs in with the password of then; what is now is told by what was.
+    patch(&server, &gone, r#"{"user_metadata":{"n":7}}"#);
+
+    server.kill9();
+    let undone = restored(&server, &now.to_string(), &["--yes"]);
+    assert!(undone["version"].as_u64() > done["version"].as_u64());
+    server.restart();
+    assert_eq!(state(&server), is);
+
+    // Nothing differs any more.
+    server.kill9();
+    let idle = restored(&server, &now.to_string(), &["--yes"]);
+    assert_eq!(idle["version"], undone["version"]);
+}
+
+#[test]
+fn what_cannot_be_restored_is_refused_and_the_oldest_version_named() {
+    let mut server = Setup::default().set("history.keep_versions=3").start();
+    let jane = make(&server, "jane@example.com");
+    let before = version(&server);
+    for n in 0..6 {
+        patch(&server, &jane, &json!({"user_metadata": {"n": n}}).to_string());
+    }
+    let last = version(&server);
+    server.kill9();
+    let keep = ["--set", "history.keep_versions=3", "--yes", "--tenant", "default", "--as-of"];
+    let ask = |as_of: &str| restore(&server, &[&keep[..], &[as_of]].concat());
+    let (code, said) = ask(&before.to_string());
+    assert_eq!(code, Some(8), "{said}");
+    assert!(said.contains(&format!("oldest version it can restore is {}", last - 3)), "{said}");
+    for (as_of, expected) in [("never", 2), ("999999", 2), ("1970-01-01T00:00:00Z", 8)] {
+        assert_eq!(ask(as_of).0, Some(expected), "{as_of}");
+    }
+    assert_eq!(restore(&server, &["--yes", "--tenant", "x", "--as-of", "1"]).0, Some(8));
+    assert_eq!(ask(&(last - 3).to_string()).0, Some(0));
+}
+
+#[test]
+fn a_fork_has_the_state_of_then_and_secrets_of_its_own() {
+    let mut server = Server::start();
+    let jane = make(&server, "jane@example.com");
+    let shop = server.json("POST", "/api/v2/clients", r#"{"name":"Shop"}"#).expect(201).json();
+    let (then, was) = (version(&server), state(&server));
+    patch(&server, &jane, r#"{"user_metadata":{"n":1}}"#);
+    make(&server, "new@example.com");
+    let is = state(&server);
+
+    let fork =
+        |body: Value| server.json("POST", "/dossier/v1/tenants/default/fork", &body.to_string());
+    let beta = fork(json!({"id": "beta", "as_of": then})).expect(201).json();
+    let gamma = fork(json!({"id": "gamma"})).expect(201).json();
+    fork(json!({"id": "beta"})).expect(409);
+    fork(json!({"id": "delta", "as_of": 99_999})).expect(400);
+    server.restart();
+    for (made, expected) in [(&beta, was), (&gamma, is)] {
+        let host = format!("{}.localhost", made["id"].as_str().unwrap());
+        let member = |name: &str| made["client"][name].as_str().unwrap().to_owned();
+        let grant = |id: &str, secret: &str| {
+            let body = json!({
+                "grant_type": "client_credentials", "client_id": id, "client_secret": secret,
+                "audience": format!("https://{host}/api/v2/"),
+            });
+            let headers = [("Host", host.as_str()), ("Content-Type", "application/json")];
+            server.request("POST", "/oauth/token", &headers, Some(body.to_string().as_bytes()))
+        };
+        let token = grant(&member("client_id"), &member("client_secret")).expect(200).json();
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        let ask = |target: &str| {
+            let headers = [("Host", host.as_str()), ("Authorization", bearer.as_str())];
+            server.request("GET", target, &headers, None)
+        };
+        let mut users = ask(&format!("{USERS}?per_page=100")).expect(200).json();
+        let users = users.as_array_mut().unwrap();
+        users.sort_by_key(|user| user["user_id"].as_str().unwrap().to_owned());
+        for user in users.iter_mut() {
+            user.as_object_mut().unwrap().remove("updated_at");
+        }
+        assert_eq!(users, &expected);
+        let own = ask(&format!("/api/v2/clients/{}", shop["client_id"].as_str().unwrap()));
+        let own = own.expect(200).json();
+        assert_eq!(own["name"], "Shop");
+        assert_ne!(own["client_secret"], shop["client_secret"]);
+        grant(shop["client_id"].as_str().unwrap(), shop["client_secret"].as_str().unwrap())
+            .expect(401);
+    }
+}
+
+#[actix_rt::test]
+async fn what_a_crash_leaves_of_a_fork_is_nobodys_tenant_and_goes() {
+    let disk = SimDisk::new();
+    let definition = TenantDefinition::named("beta");
+    {
+        let house = House::open(&disk).await;
+        let caller = Caller::server();
+        let formed = house.directory.form(&caller, server_provenance(), &definition, NOW).await;
+        assert!(house.directory.tenant("beta").is_none());
+        assert!(house.directory.definition("beta").is_none());
+        drop(formed.unwrap());
+    }
+    let house = House::open(&disk).await;
+    assert!(house.directory.tenant("beta").is_none());
+    assert_eq!(house.send("GET", "/dossier/v1/tenants/beta", "").await.0, 404);
+    house.directory.abandon_left_over(NOW).await.unwrap();
+    let (status, _) = house.send("POST", "/dossier/v1/tenants", r#"{"id":"beta"}"#).await;
+    assert_eq!(status, 201);
+}
