@@ -263,6 +263,16 @@ pub enum Command {
         /// Who.
         id: UserId,
     },
+    /// Remove a user and everything that is known of them; no change when nothing is.
+    EraseUser {
+        /// Who.
+        id: UserId,
+        /// Accounts that were linked to them as far as the past tells; those that are users of
+        /// their own by now stay.
+        also: Vec<UserId>,
+        /// Whether the past may know of them.
+        is_known: bool,
+    },
     /// Put a whole new `app_metadata` in place (v1 `PUT`).
     ReplaceAppMetadata {
         /// Who.

@@ -112,6 +112,7 @@ fn target(command: &Command) -> Target<'_> {
         | Command::PatchUser { id, .. }
         | Command::ExpireKeys { id }
         | Command::DeleteUser { id }
+        | Command::EraseUser { id, .. }
         | Command::ReplaceAppMetadata { id, .. }
         | Command::SetEntry { id, .. }
         | Command::ReplaceEntries { id, .. }

@@ -31,6 +31,8 @@ pub enum Was {
     Client(Arc<Client>),
     /// It was no more.
     Gone,
+    /// It was erased: it was no more, and of what was before nothing is told.
+    Erased,
 }
 
 /// An object as a change left it.
@@ -47,12 +49,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// Whether the change made the object, so that before it there was none.
+    /// Whether the change made the object, so that before it there was none, or left none to be told of.
     pub fn is_making(&self) -> bool {
         match &self.was {
             Was::User(document) => document.made_at() == self.version,
             Was::Client(client) => client.made_at == self.version,
             Was::Gone => false,
+            Was::Erased => true,
         }
     }
 
@@ -61,7 +64,7 @@ impl Image {
         match &self.was {
             Was::User(document) => Some(document.json().to_owned()),
             Was::Client(client) => Some(client.to_json("", false)),
-            Was::Gone => None,
+            Was::Gone | Was::Erased => None,
         }
     }
 }
@@ -116,7 +119,7 @@ pub fn set_at(was: &Was) -> Vec<KeyAt> {
             let version = |key: &str| Some(client.key_version(key));
             keys(Bag::Client, client.client_metadata.as_ref(), &version)
         }
-        Was::Gone => Vec::new(),
+        Was::Gone | Was::Erased => Vec::new(),
     }
 }
 

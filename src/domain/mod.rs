@@ -15,6 +15,7 @@ pub mod diff;
 pub mod document;
 pub mod effective;
 pub mod entries;
+pub mod erasure;
 pub mod expiry;
 pub mod history;
 pub mod job;

@@ -130,6 +130,7 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         | Command::RevertUser(_)
         | Command::RevertClient(_)
         | Command::PutBack(_)
+        | Command::EraseUser { .. }
         | Command::ReplaceAppMetadata { .. }
         | Command::SetEntry { .. }
         | Command::ReplaceEntries { .. }
@@ -186,6 +187,7 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
         Command::UpdateUser { .. } | Command::PatchUser { .. } => UPDATE_USER,
         Command::PatchClient { .. } | Command::RevertClient(_) => &[Scope::UPDATE_CLIENTS],
         Command::DeleteUser { .. } => &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER],
+        Command::EraseUser { .. } => &[Scope::DELETE_USERS],
         Command::ReplaceAppMetadata { .. } => {
             &[Scope::UPDATE_USERS, Scope::UPDATE_USERS_APP_METADATA]
         }

@@ -45,6 +45,7 @@ pub static TABLES: &[&[Route]] = &[
     own::keys::ROUTES,
     own::tenants::ROUTES,
     own::fork::ROUTES,
+    own::person::ROUTES,
     health::ROUTES,
     operate::ROUTES,
     openapi::ROUTES,

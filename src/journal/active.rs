@@ -165,6 +165,11 @@ impl Active {
         Ok(())
     }
 
+    /// Closes this segment, whose every record is synced, unless it has none.
+    pub(super) fn seal(&mut self) -> Result<(), Trouble> {
+        if self.end == segment::first_frame_offset() { Ok(()) } else { self.rotate(self.last) }
+    }
+
     /// Closes this segment and begins the next one.
     fn rotate(&mut self, synced: Lsn) -> Result<(), Trouble> {
         if synced < self.last {

@@ -280,6 +280,29 @@ impl Journal for Embedded {
         Ok(())
     }
 
+    fn seal(&self) -> Result<Lsn, JournalError> {
+        self.flush()?;
+        let mut waiting = self.queue.lock();
+        waiting.seals_wanted += 1;
+        let ticket = waiting.seals_wanted;
+        drop(waiting);
+        let mut result = Ok(());
+        let is_done = self.queue.flush_until(Instant::now() + self.flush_timeout, |waiting| {
+            result = match waiting.gate {
+                Gate::Poisoned => Err(JournalError::Poisoned),
+                Gate::Full => Err(JournalError::Full),
+                Gate::Open | Gate::Closed => Ok(()),
+            };
+            result.is_err() || waiting.seals_done >= ticket
+        });
+        if !is_done {
+            return Err(JournalError::TimedOut { limit: self.flush_timeout });
+        }
+        result?;
+        let manifest = self.catalog.lock();
+        Ok(manifest.closed.last().map_or(manifest.active.previous(), |closed| closed.last))
+    }
+
     fn flush(&self) -> Result<Lsn, JournalError> {
         let waiting = self.queue.lock();
         let (target, generation) = (waiting.next.previous(), waiting.generation);

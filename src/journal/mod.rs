@@ -91,6 +91,15 @@ pub trait Journal: Send + Sync + std::fmt::Debug {
     /// When the list of segments cannot be rewritten; then nothing has been let go of.
     fn purge(&self, upto: Lsn) -> Result<(), JournalError>;
 
+    /// Closes the segment that is written to, so that everything up to the place it returns lies
+    /// in segments that can be let go of whole.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    fn seal(&self) -> Result<Lsn, JournalError> {
+        self.flush()
+    }
+
     /// Waits until everything appended so far has been synced, and returns how far that is.
     ///
     /// # Errors

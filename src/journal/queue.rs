@@ -36,6 +36,9 @@ pub(super) struct Waiting {
     pub(super) synced: Lsn,
     /// Somebody waits for a sync of everything written.
     pub(super) is_flush_wanted: bool,
+    /// How often the end of the segment was asked for, and how many of these were answered.
+    pub(super) seals_wanted: u64,
+    pub(super) seals_done: u64,
     pub(super) is_closing: bool,
     /// Somebody found no room.
     is_crowded: bool,
@@ -80,6 +83,8 @@ impl Queue {
                 gate: Gate::Open,
                 synced: last,
                 is_flush_wanted: false,
+                seals_wanted: 0,
+                seals_done: 0,
                 is_closing: false,
                 is_crowded: false,
                 wake_at: None,

@@ -149,8 +149,25 @@ impl Writer {
         if self.state == State::Writing && self.synced < self.active.last {
             self.settle(Self::sync);
         }
+        if self.state == State::Writing {
+            self.seal();
+        }
         self.queue.lock().is_flush_wanted = false;
         self.queue.notify_settled();
+    }
+
+    /// Closes the segment if that was asked for; for want of space it goes on with it.
+    fn seal(&mut self) {
+        let waiting = self.queue.lock();
+        let (wanted, done) = (waiting.seals_wanted, waiting.seals_done);
+        drop(waiting);
+        if wanted == done {
+            return;
+        }
+        match self.active.seal() {
+            Ok(()) | Err(Trouble::Full(_)) => self.queue.lock().seals_done = wanted,
+            Err(Trouble::Broken(error)) => self.poison(&error),
+        }
     }
 
     /// Does something after which either more is durable or the journal is poisoned.

@@ -12,6 +12,7 @@ use crate::domain::client::{Client, Secret};
 use crate::domain::command::Command;
 use crate::domain::credential;
 use crate::domain::document::Document;
+use crate::domain::erasure;
 use crate::domain::history::Subject;
 use crate::domain::json::{self, Object};
 use crate::domain::put_back::PutBack;
@@ -123,7 +124,7 @@ impl ForkSource {
         }
         copy.write().await?;
         for kind in COPIED {
-            for resource in self.view.resources.iter().filter(|own| own.kind == kind) {
+            for resource in self.view.resources.iter().filter(|own| is_copied(own, kind)) {
                 copy.resource(resource).await?;
             }
         }
@@ -176,6 +177,11 @@ impl Copying<'_> {
         self.to.write(command, server_provenance(), self.now).await?;
         Ok(())
     }
+}
+
+/// What is still to be erased there was never here.
+fn is_copied(resource: &Resource, kind: ResourceKind) -> bool {
+    resource.kind == kind && !erasure::is_mark(resource)
 }
 
 /// Settings of a client that signs in with its secret.

@@ -9,6 +9,7 @@
 
 mod actor;
 mod catalog;
+mod compaction;
 mod directory;
 mod expiring;
 mod finder;

@@ -4,6 +4,7 @@
 //! long), and a thread of the lowest priority writes it at a bounded pace. Once a
 //! dump is named in the manifest, the journal behind the older one is let go.
 
+use super::compaction::{compact, marks};
 use super::directory::Directory;
 use super::handle::{TenantError, TenantHandle};
 use super::history::History;
@@ -13,6 +14,7 @@ use crate::journal::{Journal, JournalError, Lsn};
 use crate::store::StoreError;
 use crate::store::data_dir::DataDir;
 use crate::store::format::TenantUid;
+use crate::store::history::HistoryError;
 use crate::store::manifest::{Entry, Manifest};
 use crate::store::snapshot::{self, Header, Pace};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
@@ -20,6 +22,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, oneshot};
+
+/// How long an erasure that failed waits until it is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(15);
 
 /// When and how fast snapshots are taken; sent to the actor, it holds from then on.
 #[derive(Clone, Copy, Debug, Message)]
@@ -62,6 +67,12 @@ pub enum SnapshotError {
     /// The tenant did not answer.
     #[error("the tenant did not give its state: {0}")]
     Tenant(#[from] TenantError),
+    /// The history could not be rewritten.
+    #[error("the history: {0}")]
+    History(#[from] HistoryError),
+    /// A tenant changed faster than snapshots of it were taken.
+    #[error("a tenant has no two snapshots yet that are younger than what was erased")]
+    NotCompacted,
     /// The writing thread could not be started or died.
     #[error("the thread that writes snapshots ended unexpectedly")]
     Thread,
@@ -86,19 +97,27 @@ pub struct SnapshotState {
     pub taken: AtomicU64,
 }
 
-struct Shared {
-    directory: Arc<Directory>,
-    dir: Arc<DataDir>,
-    journal: Arc<dyn Journal>,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    manifest: Mutex<Manifest>,
-    bytes_per_second: AtomicU64,
+/// What rounds share.
+pub(super) struct Shared {
+    pub(super) directory: Arc<Directory>,
+    pub(super) dir: Arc<DataDir>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(super) manifest: Mutex<Manifest>,
+    pub(super) bytes_per_second: AtomicU64,
     /// The sum of all versions at the last round.
-    counted: AtomicU64,
+    pub(super) counted: AtomicU64,
     /// With a journal that keeps nothing, every snapshot covers this place.
-    fixed_lsn: Option<u64>,
-    history: Option<Arc<History>>,
-    state: Arc<SnapshotState>,
+    pub(super) fixed_lsn: Option<u64>,
+    pub(super) history: Option<Arc<History>>,
+    pub(super) state: Arc<SnapshotState>,
+}
+
+impl Shared {
+    /// The place in the journal up to which a view taken after this has everything.
+    pub(super) fn lsn(&self) -> u64 {
+        self.fixed_lsn.unwrap_or_else(|| self.journal.progress().borrow().durable.get())
+    }
 }
 
 /// The snapshot actor.
@@ -164,6 +183,17 @@ impl Snapshots {
         }
     }
 
+    /// Whether somebody was erased and files have to be rid of them; again and again until it is done.
+    fn has_erasures(&self) -> bool {
+        let pause = if self.shared.state.has_failed.load(Ordering::Acquire) {
+            RETRY_PAUSE
+        } else {
+            Duration::ZERO
+        };
+        self.last_round.elapsed() >= pause
+            && self.shared.directory.tenants().iter().any(|tenant| !marks(tenant).is_empty())
+    }
+
     /// Whether a round is due: by time, by changes, or because the journal has grown.
     fn is_due(&self) -> bool {
         let changes = sum_of_versions(&self.shared.directory)
@@ -213,7 +243,9 @@ impl Actor for Snapshots {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(Duration::from_secs(1), |snapshots, _| {
-            if !snapshots.is_running.load(Ordering::Acquire) && snapshots.is_due() {
+            if !snapshots.is_running.load(Ordering::Acquire)
+                && (snapshots.is_due() || snapshots.has_erasures())
+            {
                 let round = snapshots.begin(false);
                 actix::spawn(async move {
                     // A failure is logged and told by health; the next round tries again.
@@ -275,6 +307,10 @@ async fn round(
         let safe = shared.history.as_ref().and_then(|history| history.persisted());
         shared.journal.purge(safe.map_or(upto, |safe| safe.min(upto)))?;
     }
+    // At a shutdown there is no time for it: it is done after the next start.
+    if !is_urgent {
+        compact(shared, &mut manifest).await?;
+    }
     Ok(reports)
 }
 
@@ -301,7 +337,7 @@ async fn dump(
     is_urgent: bool,
 ) -> Result<Option<SnapshotReport>, SnapshotError> {
     // Read before the view is taken: every change up to here is in the view.
-    let lsn = shared.fixed_lsn.unwrap_or_else(|| shared.journal.progress().borrow().durable.get());
+    let lsn = shared.lsn();
     let view = tenant.view().await?;
     let uid = tenant.uid();
     let entries = manifest.of(uid);
@@ -317,7 +353,29 @@ async fn dump(
     if view.version == crate::domain::time::Version::ZERO {
         return Ok(None);
     }
-    let started = Instant::now();
+    write(shared, manifest, tenant, lsn, view).await.map(Some)
+}
+
+/// Dumps a tenant whether it changed or not.
+pub(super) async fn dump_anew(
+    shared: &Arc<Shared>,
+    manifest: &mut Manifest,
+    tenant: &TenantHandle,
+) -> Result<SnapshotReport, SnapshotError> {
+    let lsn = shared.lsn();
+    let view = tenant.view().await?;
+    write(shared, manifest, tenant, lsn, view).await
+}
+
+/// Writes a view that has everything up to `lsn`, and names it in the manifest.
+async fn write(
+    shared: &Arc<Shared>,
+    manifest: &mut Manifest,
+    tenant: &TenantHandle,
+    lsn: u64,
+    view: super::catalog::StateView,
+) -> Result<SnapshotReport, SnapshotError> {
+    let (started, uid) = (Instant::now(), tenant.uid());
     let header = Header { uid, version: view.version, lsn, created: (shared.clock)() };
     let written = on_a_quiet_thread(shared.clone(), header, view).await?;
     let entry = Entry {
@@ -340,11 +398,11 @@ async fn dump(
         took: started.elapsed(),
     };
     log::info!(tenant = report.tenant, file = report.file, users = report.users, bytes = report.bytes, took:? = report.took; "snapshot taken");
-    Ok(Some(report))
+    Ok(report)
 }
 
 /// Files that no longer count only take space: failing to remove one is no failure.
-fn remove(shared: &Shared, files: &[String]) {
+pub(super) fn remove(shared: &Shared, files: &[String]) {
     for file in files {
         if let Err(error) = std::fs::remove_file(shared.dir.snapshots().join(file)) {
             log::warn!(file, error:% = error; "an old snapshot could not be removed");

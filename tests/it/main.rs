@@ -14,6 +14,7 @@ mod concurrency;
 mod crash;
 mod damage;
 mod durability;
+mod erasure;
 mod expiry;
 mod floors;
 mod format_v1;

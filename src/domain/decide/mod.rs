@@ -6,6 +6,7 @@
 
 mod clients;
 mod credentials;
+mod erase;
 mod identities;
 mod jobs;
 mod patches;
@@ -380,6 +381,9 @@ pub fn decide(
         }
         Command::ExpireKeys { id } => Ok(users::expire(view, moment, &id)),
         Command::DeleteUser { id } => Ok(users::delete(view, id)),
+        Command::EraseUser { id, also, is_known } => {
+            Ok(erase::erase(view, moment, id, &also, is_known))
+        }
         Command::ReplaceAppMetadata { id, metadata } => {
             users::replace_app_metadata(view, moment, &id, metadata)
         }

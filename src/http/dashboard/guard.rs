@@ -67,6 +67,7 @@ impl Bounds {
             | Command::UpdateClient { .. }
             | Command::RevertUser(_)
             | Command::PutBack(_)
+            | Command::EraseUser { .. }
             | Command::RevertClient(_)
             | Command::ChangeCredentials { .. }
             | Command::RotateSecret { .. }

@@ -41,6 +41,7 @@ static DETAILS: &[&[Detail]] = &[
     own::keys::DETAILS,
     own::tenants::DETAILS,
     own::fork::DETAILS,
+    own::person::DETAILS,
     super::dashboard::DETAILS,
     super::operate::DETAILS,
 ];

@@ -216,7 +216,7 @@ fn shown(call: &Call, was: &Was) -> Option<(Version, String)> {
             let with_secrets = call.caller.has_any(SECRETS);
             Some((client.version, client.to_json(call.tenant.id(), with_secrets)))
         }
-        Was::Gone => None,
+        Was::Gone | Was::Erased => None,
     }
 }
 
@@ -260,12 +260,15 @@ fn page_json(page: &Page) -> String {
     out.finish()
 }
 
-fn entry_json(entry: &Entry) -> String {
+pub(super) fn entry_json(entry: &Entry) -> String {
     let mut out = Builder::new();
     out.raw("version", &entry.image.version.to_string());
     put_who(&mut out, &entry.image);
     if let Some(Provenance { request_id, reason, .. }) = &entry.image.provenance {
         out.string("request_id", request_id).optional("reason", reason.as_deref());
+    }
+    if matches!(entry.image.was, Was::Erased) {
+        out.flag("erased", Some(true));
     }
     out.raw("changes", &diff::to_json(&entry.changes));
     out.finish()

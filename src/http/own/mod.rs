@@ -4,6 +4,7 @@ pub mod bags;
 pub mod fork;
 pub mod history;
 pub mod keys;
+pub mod person;
 pub mod tenants;
 
 use super::answer::{answer_at, show};

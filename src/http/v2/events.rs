@@ -359,10 +359,10 @@ fn events_of(look: &Look, change: &TouchedAt) -> Result<Vec<Event>, HistoryError
         if *kind != Subject::User {
             continue;
         }
-        // One that was erased leaves nothing to tell.
+        // What was before an erasure is not told.
         let Some(image) = look.at(*kind, id, change.version)? else { continue };
         let before = look.before(*kind, id, change.version)?;
-        if let Some((kind, data)) = told(&image, before.as_ref()) {
+        if let Some((kind, data)) = told(id, &image, before.as_ref()) {
             let position = Position::behind(change.version);
             events.push(Event { position, kind, at: change.at, data });
         }
@@ -371,7 +371,7 @@ fn events_of(look: &Look, change: &TouchedAt) -> Result<Vec<Event>, HistoryError
 }
 
 /// What became of a user, and the data of the event that says so.
-fn told(image: &Image, before: Option<&Image>) -> Option<(&'static str, String)> {
+fn told(id: &str, image: &Image, before: Option<&Image>) -> Option<(&'static str, String)> {
     let previous = before.and_then(Image::shown);
     let mut data = Builder::new();
     let kind = match (&image.was, previous) {
@@ -388,6 +388,13 @@ fn told(image: &Image, before: Option<&Image>) -> Option<(&'static str, String)>
             let at = crate::domain::json::quoted(&image.at.to_string());
             let object = Object::trusted(&previous).with("deleted_at", &at);
             data.raw("object", object.as_json());
+            "user.deleted"
+        }
+        // Of who was erased, that they are no more is all there is to tell.
+        (Was::Erased, _) => {
+            let mut object = Builder::new();
+            object.string("user_id", id).string("deleted_at", &image.at.to_string());
+            data.raw("object", &object.finish());
             "user.deleted"
         }
         (Was::Gone, None) | (Was::Client(_), _) => return None,

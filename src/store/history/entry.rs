@@ -1,7 +1,8 @@
 //! The values of the history.
 //!
 //! ```text
-//! image:  kind u8 | at i64 | record      (kind 0: from a snapshot, nobody knows who; 1: by a change)
+//! image:  kind u8 | at i64 | record      (kind 0: from a snapshot, nobody knows who; 1: by a change;
+//!                                         2: erased by a change)
 //! change: at i64 | (kind u8 | len u16 | id)*
 //! ```
 //!
@@ -14,11 +15,13 @@ use crate::domain::client::Client;
 use crate::domain::document::Document;
 use crate::domain::history::{Image, Subject, Was};
 use crate::domain::time::{Timestamp, Version};
+use crate::domain::user::UserId;
 use crate::store::format::{self, FormatError, TenantUid};
 use std::sync::Arc;
 
 const FROM_SNAPSHOT: u8 = 0;
 const BY_CHANGE: u8 = 1;
+const ERASED: u8 = 2;
 const HEAD_BYTES: usize = 9;
 
 /// What a change did to an object that has a history.
@@ -43,6 +46,16 @@ pub(super) fn image(uid: TenantUid, change: &Change, outcome: &Outcome, record: 
         let own = Change { provenance: change.provenance.clone(), outcomes, ..*change };
         value.extend_from_slice(&format::encode_change(uid, &own));
     }
+    value
+}
+
+/// What is left of a user a change erased: when, and who asked for it.
+pub(super) fn tombstone(uid: TenantUid, change: &Change, id: &str) -> Vec<u8> {
+    let outcomes = vec![Outcome::UserGone(UserId::trusted(id))];
+    let own = Change { provenance: change.provenance.clone(), outcomes, ..*change };
+    let record = format::encode_change(uid, &own);
+    let mut value = head(ERASED, change.at, record.len());
+    value.extend_from_slice(&record);
     value
 }
 
@@ -91,12 +104,13 @@ pub(super) fn read_image(value: &[u8]) -> Result<Image, FormatError> {
     let (_, change) = format::decode_change(record)?;
     let provenance = match kind {
         FROM_SNAPSHOT => None,
-        BY_CHANGE => Some(change.provenance),
+        BY_CHANGE | ERASED => Some(change.provenance),
         _ => return Err(FormatError::Damaged("unknown kind of image")),
     };
     let was = match change.outcomes.into_iter().next() {
         Some(Outcome::User(document)) => Was::User(document),
         Some(Outcome::Client(client)) => Was::Client(client),
+        Some(Outcome::UserGone(_)) if kind == ERASED => Was::Erased,
         Some(Outcome::UserGone(_) | Outcome::ClientGone(_)) => Was::Gone,
         Some(Outcome::Resource(_) | Outcome::ResourceGone(..)) | None => {
             return Err(FormatError::Damaged("an image of nothing"));

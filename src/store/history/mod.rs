@@ -11,12 +11,14 @@ mod entry;
 mod keys;
 mod read;
 mod retain;
+mod shred;
 #[cfg(test)]
 mod tests;
 
 use crate::domain::change::{Change, Outcome};
 use crate::domain::client::Client;
 use crate::domain::document::Document;
+use crate::domain::erasure::erased_by;
 use crate::domain::history::Subject;
 use crate::domain::resource::ResourceKind;
 use crate::domain::time::Version;
@@ -59,6 +61,9 @@ pub enum HistoryError {
     /// The folder is of another format.
     #[error("it is of another format than this build's")]
     Format,
+    /// What was removed may still be in its files.
+    #[error("its engine did not let go of its old files in time")]
+    NotShredded,
     /// A value that is none.
     #[error("a value of it cannot be read: {0}")]
     Value(#[from] FormatError),
@@ -77,7 +82,7 @@ impl HistoryError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Engine(fjall::Error::Storage(error)) => !matches!(error, fjall::LsmError::Io(_)),
-            Self::Engine(_) | Self::Io { .. } => false,
+            Self::Engine(_) | Self::Io { .. } | Self::NotShredded => false,
             Self::Panicked | Self::Format | Self::Value(_) => true,
         }
     }
@@ -203,13 +208,33 @@ impl Batch<'_> {
     /// Takes a change of the journal; `record` is its bytes there.
     pub fn change(&mut self, uid: TenantUid, change: &Change, record: &[u8]) {
         let tree = &self.store.tree;
+        let erased = erased_by(&change.outcomes);
         for outcome in &change.outcomes {
-            if let Some((kind, id)) = entry::subject_of(outcome) {
+            if let Some((kind, id)) = entry::subject_of(outcome)
+                && !(kind == Subject::User && erased.iter().any(|own| own == id))
+            {
                 let key = keys::image(uid, kind, id, change.version);
                 self.batch.insert(tree, key, entry::image(uid, change, outcome, record));
             }
         }
         self.batch.insert(tree, keys::change(uid, change.version), entry::change(change));
+    }
+
+    /// Removes everything that is known of the users a change erases, and leaves of each when and
+    /// by whom. What went into this very batch before is not seen: commit it first.
+    ///
+    /// # Errors
+    /// When what there is cannot be read.
+    pub fn erase(&mut self, uid: TenantUid, change: &Change) -> Result<(), HistoryError> {
+        let tree = &self.store.tree;
+        for id in erased_by(&change.outcomes) {
+            let last = keys::image(uid, Subject::User, &id, change.version);
+            for found in tree.range(keys::object(uid, Subject::User, &id)..last.clone()) {
+                self.batch.remove(tree, found.key()?);
+            }
+            self.batch.insert(tree, last, entry::tombstone(uid, change, &id));
+        }
+        Ok(())
     }
 
     /// Takes a user as a snapshot has it.
@@ -235,6 +260,15 @@ impl Batch<'_> {
         self.batch.insert(&self.store.tree, keys::meta("mark"), value);
     }
 
+    /// Puts in what is there so far, and goes on.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn flush(&mut self) -> Result<(), HistoryError> {
+        let full = std::mem::replace(&mut self.batch, self.store.database.batch());
+        Ok(full.commit()?)
+    }
+
     /// Puts it in.
     ///
     /// # Errors
@@ -244,15 +278,20 @@ impl Batch<'_> {
     }
 }
 
+/// Where a history that could not be used was put.
+pub fn aside(folder: &Path) -> PathBuf {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    folder.with_file_name(format!("{name}.damaged"))
+}
+
 /// Puts a history that cannot be used out of the way, and says where it is now.
 ///
 /// # Errors
 /// When it cannot be renamed.
 pub fn set_aside(folder: &Path) -> Result<PathBuf, HistoryError> {
     let io = |source| HistoryError::Io { path: folder.to_owned(), source };
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // One is kept for whoever wants to know what happened to it; more would fill the disk.
-    let aside = folder.with_file_name(format!("{name}.damaged"));
+    let aside = aside(folder);
     if aside.exists() {
         std::fs::remove_dir_all(&aside).map_err(io)?;
     }

@@ -1,10 +1,8 @@
 //! Letting go of the past: by the limits, with a tenant, and by name.
 
 use super::{HistoryError, Store, entry, keys, read};
-use crate::domain::change::Outcome;
-use crate::domain::history::{Keep, Subject};
+use crate::domain::history::{Keep, Subject, Was};
 use crate::domain::time::{Timestamp, Version};
-use crate::domain::user::UserId;
 use crate::store::format::TenantUid;
 
 /// Keys removed in one batch.
@@ -95,7 +93,7 @@ impl Store {
     ) -> Result<(), HistoryError> {
         let newest = self.images(uid, kind, id, Version::new(u64::MAX)).next().transpose()?;
         let is_over = newest.is_some_and(|(image, _)| {
-            matches!(image.was, crate::domain::history::Was::Gone) && keep.is_over(image.at, now)
+            matches!(image.was, Was::Gone | Was::Erased) && keep.is_over(image.at, now)
         });
         if is_over { self.remove_all(&keys::object(uid, kind, id)) } else { Ok(()) }
     }
@@ -132,30 +130,6 @@ impl Store {
         self.remove_all(&keys::objects(uid))?;
         self.remove_all(&keys::changes(uid))?;
         Ok(self.tree.remove(keys::floor(uid))?)
-    }
-
-    /// Removes every image of an object, and leaves that it is no more since its last change.
-    ///
-    /// What the journal and snapshots still hold is not touched by this.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn erase_object(
-        &self,
-        uid: TenantUid,
-        kind: Subject,
-        id: &str,
-    ) -> Result<(), HistoryError> {
-        let newest = self.images(uid, kind, id, Version::new(u64::MAX)).next().transpose()?;
-        let Some((image, _)) = newest else { return Ok(()) };
-        self.remove_all(&keys::object(uid, kind, id))?;
-        let gone = match kind {
-            Subject::User => Outcome::UserGone(UserId::trusted(id)),
-            Subject::Client => Outcome::ClientGone(id.to_owned()),
-        };
-        let value = entry::base(uid, image.version, image.at, gone);
-        self.tree.insert(keys::image(uid, kind, id, image.version), value)?;
-        self.persist()
     }
 
     /// Removes what a tenant changed after a version: the state went back to it.

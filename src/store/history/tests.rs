@@ -160,10 +160,22 @@ fn a_tenant_an_object_and_what_never_was_can_be_removed() {
     store.take_back(UID, Version::new(4)).unwrap();
     assert_eq!(versions(&store, UID, "auth0|1"), [4, 3, 2, 1]);
     assert_eq!(store.last_version(UID).unwrap(), Some(Version::new(4)));
-    store.erase_object(UID, Subject::User, "auth0|1").unwrap();
+    let id = crate::domain::user::UserId::trusted("auth0|1");
+    let mark = crate::domain::erasure::mark(&id, &[id.to_string()], Version::new(5));
+    let erased = Change {
+        version: Version::new(5),
+        at: at(5),
+        provenance: Provenance { actor: "a5".to_owned(), ..Provenance::default() },
+        outcomes: vec![Outcome::UserGone(id), mark],
+    };
+    let mut batch = store.batch();
+    batch.erase(UID, &erased).unwrap();
+    batch.change(UID, &erased, &[]);
+    batch.commit().unwrap();
     let left: Vec<_> =
         store.images(UID, Subject::User, "auth0|1", LAST).map(Result::unwrap).collect();
-    assert!(matches!(left.as_slice(), [(Image { was: Was::Gone, .. }, _)]));
+    assert!(matches!(left.as_slice(), [(Image { was: Was::Erased, provenance: Some(_), .. }, _)]));
+    assert_eq!(left[0].0.version, Version::new(5));
     assert_eq!(versions(&store, UID, "auth0|2"), [4, 3, 2, 1]);
     store.erase_tenant(UID).unwrap();
     assert_eq!(versions(&store, UID, "auth0|2"), [0_u64; 0]);
@@ -211,4 +223,56 @@ fn a_folder_of_another_format_or_of_rubbish_is_refused_and_can_be_put_aside() {
         std::fs::write(own.join("version"), b"rubbish").unwrap();
         Store::open(&own).unwrap_err();
     }
+}
+
+#[test]
+fn what_was_removed_is_in_no_file_once_it_is_shredded() {
+    let (folder, store) = store();
+    let id = UserId::trusted("auth0|1");
+    let marker = "q7Zp2XvK9mTb4LwY";
+    let named = User {
+        id: id.clone(),
+        profile: crate::domain::user::Profile {
+            name: Some(marker.to_owned()),
+            ..crate::domain::user::Profile::default()
+        },
+        ..jane()
+    };
+    put(&store, UID, 1, vec![Outcome::User(Document::of(&named)), user("auth0|2", 1)]);
+    store.persist().unwrap();
+    assert!(!holders(folder.path(), marker).is_empty(), "it is there before");
+    let mark = crate::domain::erasure::mark(&id, &[id.to_string()], Version::new(2));
+    let change = Change {
+        version: Version::new(2),
+        at: at(2),
+        provenance: Provenance::default(),
+        outcomes: vec![Outcome::UserGone(id), mark],
+    };
+    let mut batch = store.batch();
+    batch.erase(UID, &change).unwrap();
+    batch.commit().unwrap();
+    store.persist().unwrap();
+    assert!(!holders(folder.path(), marker).is_empty(), "the engine keeps what was removed");
+    store.shred().unwrap();
+    assert_eq!(holders(folder.path(), marker), Vec::<PathBuf>::new());
+    assert_eq!(versions(&store, UID, "auth0|2"), [1]);
+    drop(store);
+    let store = Store::open(&folder.path().join("history")).unwrap();
+    assert_eq!(versions(&store, UID, "auth0|1"), [2]);
+    assert_eq!(versions(&store, UID, "auth0|2"), [1]);
+}
+
+/// Files that hold a text.
+fn holders(folder: &Path, text: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(holders(&path, text));
+        } else if let Ok(bytes) = std::fs::read(&path)
+            && memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+        {
+            found.push(path);
+        }
+    }
+    found
 }

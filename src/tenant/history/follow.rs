@@ -3,6 +3,7 @@
 use super::build::{self, Begin};
 use super::{Shared, Source};
 use crate::domain::change::{Change, Outcome};
+use crate::domain::erasure::erased_by;
 use crate::domain::history::Subject;
 use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::time::Version;
@@ -231,6 +232,12 @@ impl Follower {
         }
         let (_, change) =
             format::decode_change(record).map_err(|error| Trouble::Record(lsn, error))?;
+        if !erased_by(&change.outcomes).is_empty() {
+            // It removes what is there, so what came before has to be there. A crash between the two
+            // is followed from the mark, which comes with the second.
+            batch.flush()?;
+            batch.erase(uid, &change)?;
+        }
         batch.change(uid, &change, record);
         if uid == TenantUid::DEFAULT {
             self.note_tenants(batch, taken, &change)?;

@@ -8,6 +8,7 @@
 mod build;
 mod follow;
 mod look;
+mod person;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -18,7 +19,7 @@ use crate::domain::time::{Timestamp, Version};
 use crate::journal::{Journal, Lsn};
 use crate::store::data_dir::DataDir;
 use crate::store::format::TenantUid;
-use crate::store::history::{HistoryError, Store, condemn};
+use crate::store::history::{HistoryError, Store, aside, condemn};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,10 +29,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 pub use look::{AsOf, Entry, Look, Page, Point, Span};
+pub use person::Traces;
 pub use whole::{Effect, Since};
 
 /// How long a reader of the past waits for the follower.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the erasing of somebody waits for the follower.
+const SHRED_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many may follow one tenant's changes at once.
 const STREAMS_PER_TENANT: usize = 32;
@@ -303,6 +308,42 @@ impl History {
                 None
             }
         }
+    }
+
+    /// Waits until everything up to a place of the journal is in the history, and makes what was
+    /// removed from it unreadable on disk, in this folder and in what was put aside. A history that
+    /// failed is removed whole: it is built anew.
+    ///
+    /// # Errors
+    /// When the follower does not come along in time, or a file cannot be rewritten.
+    pub async fn shred(self: &Arc<Self>, upto: Lsn) -> Result<(), HistoryError> {
+        let mut place = self.shared.place.subscribe();
+        self.shared.hurry.notify_one();
+        if self.shared.has_failed.load(Ordering::Acquire) {
+            // It is told no more, and must not be gone on with: it does not know of the erasure.
+            condemn(&self.shared.folder).map_err(|source| self.io(source))?;
+            return Err(HistoryError::NotShredded);
+        }
+        let come = place.wait_for(|place| *place >= upto);
+        if !matches!(tokio::time::timeout(SHRED_PATIENCE, come).await, Ok(Ok(_))) {
+            return Err(HistoryError::NotShredded);
+        }
+        let own = self.clone();
+        let shredding = tokio::task::spawn_blocking(move || {
+            own.shared.store.shred()?;
+            let aside = aside(&own.shared.folder);
+            match std::fs::remove_dir_all(&aside) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    Err(HistoryError::Io { path: aside, source })
+                }
+                Ok(()) | Err(_) => Ok(()),
+            }
+        });
+        shredding.await.unwrap_or(Err(HistoryError::Panicked))
+    }
+
+    fn io(&self, source: std::io::Error) -> HistoryError {
+        HistoryError::Io { path: self.shared.folder.clone(), source }
     }
 
     /// Takes what is durable by now, makes it last, and ends the follower.

@@ -82,7 +82,7 @@ impl Look {
                 AsOf::Was(image) => match image.was {
                     Was::User(document) => wanted.users.push(document),
                     Was::Client(client) => wanted.clients.push(client),
-                    Was::Gone => gone(&mut wanted, *kind, id),
+                    Was::Gone | Was::Erased => gone(&mut wanted, *kind, id),
                 },
                 AsOf::Absent => gone(&mut wanted, *kind, id),
             }

@@ -379,6 +379,13 @@ pub(super) const CASES: &[Case] = &[
         "read:users",
     ),
     case("GET /dossier/v1/users/{id}", "/dossier/v1/users/{user}", "", "read:users"),
+    case("GET /dossier/v1/users/{id}/bundle", "/dossier/v1/users/{user}/bundle", "", "read:users"),
+    case(
+        "DELETE /dossier/v1/users/{id}",
+        "/dossier/v1/users/{user}?erase=true",
+        "",
+        "delete:users",
+    ),
     case(
         "GET /dossier/v1/users/{id}/history",
         "/dossier/v1/users/{user}/history",
