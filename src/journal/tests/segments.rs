@@ -113,3 +113,22 @@ fn files_can_be_read_by_their_owner_alone() {
         assert_eq!(mode, 0o600, "{:?}", entry.file_name());
     }
 }
+
+#[test]
+fn what_is_sealed_can_all_be_let_go_of_and_a_seal_of_nothing_is_none() {
+    let disk = SimDisk::new();
+    let journal = filled(&disk, 7);
+    assert_eq!(journal.seal().unwrap(), Lsn::new(7));
+    let segments = journal.stats().segments;
+    assert_eq!(journal.seal().unwrap(), Lsn::new(7));
+    assert_eq!(journal.stats().segments, segments);
+    let crashed = disk.fork();
+    crashed.cut_power(&mut || false);
+    assert_eq!(all(&open(&crashed)), payloads(7));
+    journal.purge(Lsn::new(7)).unwrap();
+    assert_eq!(journal.stats().oldest, Lsn::new(8));
+    drop(journal);
+    let journal = open(&disk);
+    assert_eq!(append_durably(&journal, b"next"), Lsn::new(8));
+    assert_eq!(all(&journal), [(8, b"next".to_vec())]);
+}
