@@ -3,9 +3,14 @@
 
 use crate::harness::house::{House, NOW};
 use crate::harness::{Server, Setup};
+use dossier::domain::command::Command;
 use dossier::domain::permit::Caller;
+use dossier::domain::time::Version;
 use dossier::journal::testing::SimDisk;
-use dossier::tenant::{TenantDefinition, server_provenance};
+use dossier::tenant::history::Since;
+use dossier::tenant::{TenantDefinition, by_server, server_provenance};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use std::process::Stdio;
 
@@ -202,4 +207,91 @@ async fn what_a_crash_leaves_of_a_fork_is_nobodys_tenant_and_goes() {
     house.directory.abandon_left_over(NOW).await.unwrap();
     let (status, _) = house.send("POST", "/dossier/v1/tenants", r#"{"id":"beta"}"#).await;
     assert_eq!(status, 201);
+}
+
+/// What one step of a random history does to one of a few users.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Make(u8),
+    Set(u8, u8),
+    Move(u8, u8),
+    Delete(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Step, bool)>> {
+    let step = prop_oneof![
+        (0..5_u8).prop_map(Step::Make),
+        (0..5_u8, 0..4_u8).prop_map(|(user, n)| Step::Set(user, n)),
+        (0..5_u8, 0..5_u8).prop_map(|(user, email)| Step::Move(user, email)),
+        (0..5_u8).prop_map(Step::Delete),
+    ];
+    prop::collection::vec((step, prop::bool::weighted(0.2)), 1..30)
+}
+
+async fn take(house: &House, step: Step) {
+    let path = |user: u8| format!("{USERS}/auth0%7C{user}");
+    let (method, target, body) = match step {
+        Step::Make(user) => {
+            let body =
+                json!({"user_id": user.to_string(), "email": format!("u{user}@example.com")});
+            ("POST", USERS.to_owned(), body)
+        }
+        Step::Set(user, n) => {
+            ("PATCH", path(user), json!({"app_metadata": {(format!("k{n}")): n}}))
+        }
+        Step::Move(user, email) => {
+            ("PATCH", path(user), json!({"email": format!("u{email}@example.com")}))
+        }
+        Step::Delete(user) => ("DELETE", path(user), Value::Null),
+    };
+    // Refused or not: what counts is what is so afterwards.
+    house.send(method, &target, &body.to_string()).await;
+}
+
+async fn users_of(house: &House) -> Vec<Value> {
+    let (_, mut users) = house.send("GET", &format!("{USERS}?per_page=100"), "").await;
+    let users = users.as_array_mut().unwrap();
+    users.sort_by_key(|user| user["user_id"].as_str().unwrap().to_owned());
+    users.clone()
+}
+
+async fn go_back(house: &House, version: Version) {
+    let tenant = house.tenant();
+    let look = house.services.history.as_ref().unwrap().look(tenant.uid()).await.unwrap();
+    let Since::Touched(touched) = look.touched_since(version).unwrap() else {
+        panic!("everything is kept")
+    };
+    let objects: Vec<_> = touched.into_keys().collect();
+    let images = look.as_they_were(&objects, version).unwrap().unwrap();
+    let command = by_server(Command::PutBack(Box::new(images)));
+    tenant.write(command, server_provenance(), NOW).await.unwrap();
+}
+
+#[test]
+fn after_any_history_with_restores_in_it_any_version_can_be_restored() {
+    let mut runner = TestRunner::new(Config { cases: 24, ..Config::default() });
+    let law = |steps: Vec<(Step, bool)>| {
+        actix_rt::System::new().block_on(async {
+            let house = House::with_history(&SimDisk::new()).await;
+            let version = || house.tenant().published().version();
+            let first = version();
+            let mut told = vec![(first, users_of(&house).await)];
+            for (step, is_restore) in steps {
+                if is_restore {
+                    let (to, was) = told[told.len() / 2].clone();
+                    go_back(&house, to).await;
+                    assert_eq!(users_of(&house).await, was);
+                } else {
+                    take(&house, step).await;
+                }
+                told.push((version(), users_of(&house).await));
+            }
+            for (to, was) in told.iter().rev() {
+                go_back(&house, *to).await;
+                assert_eq!(&users_of(&house).await, was, "as of {to}");
+            }
+        });
+        Ok(())
+    };
+    runner.run(&steps(), law).unwrap();
 }
