@@ -26,7 +26,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-pub use look::{AsOf, Entry, Look, Page, Point, Span};
+pub use look::{AsOf, Entry, Look, Page, Point, Span, Touch};
 
 /// How long a reader of the past waits for the follower.
 const PATIENCE: Duration = Duration::from_secs(2);

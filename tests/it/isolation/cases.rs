@@ -379,6 +379,7 @@ pub(super) const CASES: &[Case] = &[
         "read:users",
     ),
     case("GET /dossier/v1/users/{id}", "/dossier/v1/users/{user}", "", "read:users"),
+    case("GET /dossier/v1/history", "/dossier/v1/history", "", "read:users"),
     case(
         "GET /dossier/v1/users/{id}/history",
         "/dossier/v1/users/{user}/history",
