@@ -59,6 +59,8 @@ impl Bounds {
             | Command::DeleteUser { .. }
             | Command::ReplaceAppMetadata { .. }
             | Command::ReplaceEntries { .. }
+            | Command::Assign { .. }
+            | Command::DeleteConnectionUsers { .. }
             | Command::SignIn { .. }
             | Command::ProviderSignIn(_)
             | Command::LinkIdentity { .. }

@@ -40,8 +40,10 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
         &["/api/v2/users/{id}/logs", "/api/v2/users/{id}/enrollments"],
         Listed("logs", "Thing"),
     ),
-    ("GET", &["/api/v2/users/{id}/roles"], Listed("roles", "Thing")),
-    ("GET", &["/api/v2/users/{id}/permissions"], Listed("permissions", "Thing")),
+    ("GET", &["/api/v2/users/{id}/roles"], Listed("roles", "Role")),
+    ("GET", &["/api/v2/users/{id}/permissions"], Listed("permissions", "Permission")),
+    ("POST DELETE", &["/api/v2/users/{id}/roles"], NoJson),
+    ("POST", &["/api/v2/users/{id}/permissions"], Part("Thing")),
     ("GET", &["/api/v2/users/{id}/organizations"], Listed("organizations", "Thing")),
     ("GET", &["/api/v2/user-blocks*"], Whole("Blocks")),
     ("GET", &["/api/v2/clients/{id}/connections"], In("connections", "Connection")),
@@ -211,6 +213,13 @@ const SHAPES: &[(&str, &str, &str)] = &[
         "Identity",
         "connection user_id provider isSocial",
         "connection:string provider:string isSocial:boolean profileData:object",
+    ),
+    ("Role", "id name description", "id:string name:string description:string"),
+    (
+        "Permission",
+        "permission_name resource_server_identifier",
+        "permission_name:string description:string resource_server_identifier:string \
+         resource_server_name:string sources:object[]",
     ),
     ("Blocks", "blocked_for", "blocked_for:object[]"),
     (

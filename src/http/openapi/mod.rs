@@ -29,6 +29,7 @@ static DETAILS: &[&[Detail]] = &[
     v2::identities::DETAILS,
     v2::resource_servers::DETAILS,
     v2::settings::DETAILS,
+    v2::assignments::DETAILS,
     v2::subresources::DETAILS,
     oauth::DETAILS,
     kv::DETAILS,
