@@ -264,7 +264,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "DELETE /api/v2/connections/{id}/users",
-        "/api/v2/connections/{connection}/users?email={email}",
+        "/api/v2/connections/{database}/users?email={email}",
         "",
         "delete:users",
     ),
