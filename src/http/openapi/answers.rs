@@ -106,6 +106,25 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
         &["/dossier/v1/users/{id}/{bag}/{key}", "/dossier/v1/clients/{id}/client_metadata/{key}"],
         Any,
     ),
+    (
+        "GET",
+        &["/dossier/v1/users/{id}/history", "/dossier/v1/clients/{id}/history"],
+        In("entries", "Change"),
+    ),
+    (
+        "GET",
+        &["/dossier/v1/users/{id}/diff", "/dossier/v1/clients/{id}/diff"],
+        Whole("Differences"),
+    ),
+    ("GET", &["/dossier/v1/users/{id}/blame"], Whole("UserBlame")),
+    ("GET", &["/dossier/v1/clients/{id}/blame"], Whole("ClientBlame")),
+    ("GET POST", &["/dossier/v1/users/{id}", "/dossier/v1/users/{id}/revert"], Whole("User")),
+    ("GET POST", &["/dossier/v1/clients/{id}", "/dossier/v1/clients/{id}/revert"], Whole("Client")),
+    (
+        "GET PUT",
+        &["/dossier/v1/users/{id}/{bag}", "/dossier/v1/clients/{id}/client_metadata"],
+        Part("Thing"),
+    ),
     ("GET", &["/dossier/v1/tenants"], In("tenants", "Tenant")),
     ("GET POST PATCH", &["/dossier/v1/tenants*"], Whole("Tenant")),
     ("GET", &["/livez", "/readyz"], Whole("Health")),
@@ -286,6 +305,16 @@ const SHAPES: &[(&str, &str, &str)] = &[
         "user_id version attributes",
         "user_id:string version:integer attributes:object[]",
     ),
+    ("Difference", "path", "path:string"),
+    ("Differences", "changes", "changes:Difference[]"),
+    (
+        "Change",
+        "version changes",
+        "version:integer at:time actor:string client_id:string channel:string request_id:string \
+         reason:string changes:Difference[]",
+    ),
+    ("UserBlame", "user_metadata app_metadata", "user_metadata:object app_metadata:object"),
+    ("ClientBlame", "client_metadata", "client_metadata:object"),
     (
         "Tenant",
         "id domains compat client_secrets",
