@@ -1,5 +1,6 @@
 //! What is asked of a tenant. Endpoints of every dialect end in one of these.
 
+use super::assignments::AssignmentChange;
 use super::client::Client;
 use super::credential::Credential;
 use super::document::Document;
@@ -300,6 +301,20 @@ pub enum Command {
         id: UserId,
         /// Its key.
         key: String,
+    },
+    /// Give a user roles or permissions, or take some; no change when it is so already.
+    Assign {
+        /// Who.
+        id: UserId,
+        /// What.
+        change: AssignmentChange,
+    },
+    /// Remove the users of a connection with this e-mail address; no change when there are none.
+    DeleteConnectionUsers {
+        /// The connection's id.
+        connection: String,
+        /// The address, whatever its case.
+        email: String,
     },
     /// Count a sign-in with a password.
     SignIn {

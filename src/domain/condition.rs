@@ -117,6 +117,7 @@ fn target(command: &Command) -> Target<'_> {
         | Command::SetEntry { id, .. }
         | Command::ReplaceEntries { id, .. }
         | Command::RemoveEntry { id, .. }
+        | Command::Assign { id, .. }
         | Command::SignIn { id, .. } => Target::User(id.as_str()),
         Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => {
             Target::User(primary.as_str())
@@ -133,6 +134,7 @@ fn target(command: &Command) -> Target<'_> {
         }
         Command::CreateUser(_)
         | Command::ProviderSignIn(_)
+        | Command::DeleteConnectionUsers { .. }
         | Command::CreateClient(_)
         | Command::CreateResource(_)
         | Command::PutBack(_)

@@ -2,10 +2,11 @@
 //!
 //! A document carries the finished v2 profile as JSON text, so a GET copies bytes
 //! and nothing else, together with the places of the two metadata bags, the id, and
-//! a private part (password, entries) that no profile shows. One allocation for each
+//! a private part (password, entries, roles, permissions) that no profile shows. One allocation for each
 //! user; cloning shares it (PERFORMANCE.md §1.4, §1.5). [`Document::of`] packs a
 //! [`User`], [`Document::user`] unpacks one, and each undoes the other.
 
+use super::assignments::Assignments;
 use super::entries;
 use super::expiry::Expirations;
 use super::json::{self, Builder, Elements, Kind, Members, Object};
@@ -242,6 +243,13 @@ impl Document {
         self.private_member("entries").map(entries::from_json).unwrap_or_default()
     }
 
+    /// The user's roles and permissions.
+    pub fn assignments(&self) -> Assignments {
+        let (roles, permissions) =
+            (self.private_member("roles"), self.private_member("permissions"));
+        Assignments::from_json(roles, permissions)
+    }
+
     /// The stored form of the user's password.
     pub fn password(&self) -> Option<String> {
         self.private_member("password").map(|raw| json::unquote(raw).into_owned())
@@ -275,6 +283,7 @@ impl Document {
             user_metadata: self.user_metadata().map(Object::trusted),
             app_metadata: self.app_metadata().map(Object::trusted),
             entries: private.get("entries").map(entries::from_json).unwrap_or_default(),
+            assignments: self.assignments(),
             password: private.get_str("password").map(std::borrow::Cow::into_owned),
             made_at: self.made_at(),
             keys: self.keys(),
@@ -343,6 +352,12 @@ fn write_private(user: &User) -> String {
     out.optional("password", user.password.as_deref());
     if !user.entries.is_empty() {
         out.raw("entries", &entries::to_json(&user.entries));
+    }
+    if let Some(roles) = user.assignments.roles_json() {
+        out.raw("roles", &roles);
+    }
+    if let Some(permissions) = user.assignments.permissions_json() {
+        out.raw("permissions", &permissions);
     }
     finish_private(out, user.made_at, user.version, (&user.keys, &user.expirations))
 }
@@ -519,6 +534,7 @@ impl fmt::Debug for Document {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::domain::assignments::Permission;
     use crate::domain::entries::Entry;
 
     pub(crate) fn jane() -> User {
@@ -553,6 +569,13 @@ pub(crate) mod tests {
                 value: "Dark".to_owned(),
                 profile_claim: true,
             }],
+            assignments: Assignments {
+                roles: vec!["rol_1".to_owned()],
+                permissions: vec![Permission {
+                    api: "https://api".to_owned(),
+                    name: "read:all".to_owned(),
+                }],
+            },
             password: Some("$argon2id$x".to_owned()),
             made_at: Version::new(5),
             keys: KeyVersions::from_json(r#"{"user_metadata.s":7}"#),
@@ -569,6 +592,7 @@ pub(crate) mod tests {
         assert_eq!(document.user_metadata(), user.user_metadata.as_ref().map(Object::as_json));
         assert_eq!(document.app_metadata(), user.app_metadata.as_ref().map(Object::as_json));
         assert_eq!(document.entries(), user.entries);
+        assert_eq!(document.assignments(), user.assignments);
         assert_eq!(document.password(), user.password);
         assert_eq!((document.id(), document.version()), (user.id.as_str(), user.version));
     }
@@ -584,6 +608,7 @@ pub(crate) mod tests {
         let document = Document::of(&jane());
         assert!(!document.json().contains("argon2"));
         assert!(!document.json().contains("theme"));
+        assert!(!document.json().contains("rol_1") && !document.json().contains("read:all"));
         assert!(serde_json::from_str::<serde_json::Value>(document.json()).is_ok());
     }
 

@@ -5,6 +5,7 @@
 //! replay gives the same answer twice. [`decide::decide`] works a command out into
 //! a change and never mutates; applying a change never refuses.
 
+pub mod assignments;
 pub mod change;
 pub mod client;
 pub mod command;

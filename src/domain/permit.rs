@@ -4,6 +4,7 @@
 //! tenant takes nothing but a [`Permitted`] command, and there is no other way to
 //! make one, so a handler cannot forget to ask. Scopes follow CONTRACT.md §2–§5.
 
+use super::assignments::AssignmentChange;
 use super::command::{Command, CredentialChange};
 use super::job::JobKind;
 use super::patch::Patch;
@@ -94,6 +95,12 @@ pub const UPDATE_USER: &[Scope] = &[
     Scope::CREATE_CURRENT_USER_METADATA,
 ];
 
+/// Scopes of `POST /users/{id}/roles`.
+pub const ADD_ROLES: &[Scope] = &[Scope::UPDATE_USERS, Scope::CREATE_ROLE_MEMBERS];
+
+/// Scopes of `DELETE /users/{id}/roles`.
+pub const REMOVE_ROLES: &[Scope] = &[Scope::UPDATE_USERS, Scope::DELETE_ROLE_MEMBERS];
+
 /// Whether `caller` may read the user `id`.
 ///
 /// # Errors
@@ -135,6 +142,8 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         | Command::SetEntry { .. }
         | Command::ReplaceEntries { .. }
         | Command::RemoveEntry { .. }
+        | Command::Assign { .. }
+        | Command::DeleteConnectionUsers { .. }
         | Command::SignIn { .. }
         | Command::ProviderSignIn(_)
         | Command::CreateClient(_)
@@ -187,13 +196,20 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
         Command::UpdateUser { .. } | Command::PatchUser { .. } => UPDATE_USER,
         Command::PatchClient { .. } | Command::RevertClient(_) => &[Scope::UPDATE_CLIENTS],
         Command::DeleteUser { .. } => &[Scope::DELETE_USERS, Scope::DELETE_CURRENT_USER],
-        Command::EraseUser { .. } => &[Scope::DELETE_USERS],
+        Command::EraseUser { .. } | Command::DeleteConnectionUsers { .. } => &[Scope::DELETE_USERS],
         Command::ReplaceAppMetadata { .. } => {
             &[Scope::UPDATE_USERS, Scope::UPDATE_USERS_APP_METADATA]
         }
         Command::SetEntry { .. } | Command::ReplaceEntries { .. } | Command::RemoveEntry { .. } => {
             &[Scope::IAM, Scope::UPDATE_USERS]
         }
+        Command::Assign { change, .. } => match change {
+            AssignmentChange::AddRoles(_) => ADD_ROLES,
+            AssignmentChange::RemoveRoles(_) => REMOVE_ROLES,
+            AssignmentChange::AddPermissions(_) | AssignmentChange::RemovePermissions(_) => {
+                &[Scope::UPDATE_USERS]
+            }
+        },
         Command::CreateUser(_) | Command::SignIn { .. } | Command::ProviderSignIn(_) => {
             &[Scope::CREATE_USERS]
         }

@@ -1,5 +1,6 @@
 //! A user: who someone is, how they sign in, and what is kept about them.
 
+use super::assignments::Assignments;
 use super::condition::{self, ChangedKey};
 use super::entries::Entry;
 use super::expiry::Expirations;
@@ -168,6 +169,8 @@ pub struct User {
     pub app_metadata: Option<Object>,
     /// Key/value entries.
     pub entries: Vec<Entry>,
+    /// Roles and permissions.
+    pub assignments: Assignments,
     /// PHC or bcrypt text of the password.
     pub password: Option<String>,
     /// The tenant's version that made the user.

@@ -33,6 +33,7 @@ pub static TABLES: &[&[Route]] = &[
     v2::identities::ROUTES,
     v2::resource_servers::ROUTES,
     v2::settings::ROUTES,
+    v2::assignments::ROUTES,
     v2::subresources::ROUTES,
     oauth::ROUTES,
     kv::ROUTES,

@@ -439,6 +439,15 @@ impl From<Rejection> for Problem {
             Rejection::TooManyEntries { limit } => {
                 Self::body(format!("The user would have more than {limit} metadata entries."))
             }
+            Rejection::TooManyAssignments { what, limit } => {
+                Self::new(403, "entity_limit_reached", format!("A user may have at most {limit} {what}."))
+            }
+            Rejection::PermissionNotFound(permission) => Self::new(
+                404,
+                "inexistent_permission",
+                format!("The permission {} does not exist for the resource server.", permission.name),
+            ),
+            Rejection::NotDatabaseConnection => Self::body("Connection must be a database connection."),
             Rejection::TooManyUsers { limit } => {
                 Self::new(403, "entity_limit_reached", format!("This tenant may have at most {limit} users."))
             }

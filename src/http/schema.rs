@@ -48,6 +48,10 @@ pub enum Shape {
     Strings,
     /// An array of objects.
     Objects,
+    /// An array of at least one string, each of 1 to so many characters.
+    Texts(usize),
+    /// An array of at least one of these objects.
+    Each(&'static Schema),
     /// Anything.
     Any,
 }
@@ -101,8 +105,13 @@ impl Schema {
     /// # Errors
     /// 400 with the first thing that is wrong: a missing property, an unknown one, a bad value.
     pub fn check(&self, body: &Object) -> Result<(), Problem> {
+        self.check_at("", body)
+    }
+
+    /// As [`Self::check`], for an object that lies at a path of a body.
+    fn check_at(&self, path: &str, body: &Object) -> Result<(), Problem> {
         if let Some(missing) = self.required.iter().find(|name| !body.contains(name)) {
-            return Err(invalid(&format!("Missing required property: {missing}"), "", ""));
+            return Err(invalid(&format!("Missing required property: {missing}"), path, ""));
         }
         if let Extra::Refuse(hint) = self.extra {
             let unknown: Vec<String> = body
@@ -115,14 +124,14 @@ impl Schema {
                 let hint = if hint.is_empty() { String::new() } else { format!(" {hint}") };
                 return Err(invalid(
                     &format!("Additional properties not allowed: {names}{hint}"),
-                    "",
+                    path,
                     "",
                 ));
             }
         }
         for (key, raw) in body.members() {
             if let Some(property) = self.property(&json::unquote(key)) {
-                property.check(raw)?;
+                property.check(path, raw)?;
             }
         }
         Ok(())
@@ -134,17 +143,20 @@ impl Schema {
 }
 
 impl Property {
-    fn check(&self, raw: &str) -> Result<(), Problem> {
+    /// Checks a value of this property in the object at `parent`.
+    fn check(&self, parent: &str, raw: &str) -> Result<(), Problem> {
         if self.nullable && raw == "null" {
             return Ok(());
         }
-        let fail = |detail: String| Err(invalid(&detail, self.name, self.about));
+        let dot = if parent.is_empty() { "" } else { "." };
+        let path = format!("{parent}{dot}{}", self.name);
+        let fail = |detail: String| Err(invalid(&detail, &path, self.about));
         let wanted = match self.shape {
             Shape::Text(..) | Shape::Formatted(..) | Shape::OneOf(_) => Kind::String,
             Shape::Boolean => Kind::Boolean,
             Shape::Integer(..) => Kind::Integer,
             Shape::Object => Kind::Object,
-            Shape::Strings | Shape::Objects => Kind::Array,
+            Shape::Strings | Shape::Objects | Shape::Texts(_) | Shape::Each(_) => Kind::Array,
             Shape::Any => return Ok(()),
         };
         let found = Kind::of(raw);
@@ -180,21 +192,39 @@ impl Property {
                 Ok(_) => Ok(()),
                 Err(_) => fail(format!("Value {raw} is greater than maximum {max}")),
             },
-            Shape::Strings | Shape::Objects => {
-                let wanted =
-                    if matches!(self.shape, Shape::Strings) { Kind::String } else { Kind::Object };
-                match Elements::of(raw).enumerate().find(|(_, element)| Kind::of(element) != wanted)
-                {
-                    Some((at, element)) => Err(invalid(
-                        &format!("Expected type {wanted} but found type {}", Kind::of(element)),
-                        &format!("{}[{at}]", self.name),
-                        "",
-                    )),
-                    None => Ok(()),
-                }
+            Shape::Strings => elements_are(Kind::String, &path, raw),
+            Shape::Objects => elements_are(Kind::Object, &path, raw),
+            Shape::Texts(_) | Shape::Each(_) if Elements::of(raw).next().is_none() => {
+                fail("Array is too short (0), minimum 1".to_owned())
+            }
+            Shape::Texts(max) => {
+                elements_are(Kind::String, &path, raw)?;
+                let texts = Elements::of(raw).map(json::unquote).enumerate();
+                let mut faults =
+                    texts.filter_map(|(at, text)| Some((at, text_fault(&text, 1, max, None)?)));
+                faults.next().map_or(Ok(()), |(at, detail)| {
+                    Err(invalid(&detail, &format!("{path}[{at}]"), ""))
+                })
+            }
+            Shape::Each(schema) => {
+                elements_are(Kind::Object, &path, raw)?;
+                Elements::of(raw).enumerate().try_for_each(|(at, element)| {
+                    schema.check_at(&format!("{path}[{at}]"), &Object::trusted(element))
+                })
             }
             Shape::Boolean | Shape::Object | Shape::Any => Ok(()),
         }
+    }
+}
+
+fn elements_are(wanted: Kind, path: &str, array: &str) -> Result<(), Problem> {
+    match Elements::of(array).enumerate().find(|(_, element)| Kind::of(element) != wanted) {
+        Some((at, element)) => Err(invalid(
+            &format!("Expected type {wanted} but found type {}", Kind::of(element)),
+            &format!("{path}[{at}]"),
+            "",
+        )),
+        None => Ok(()),
     }
 }
 
@@ -308,12 +338,20 @@ fn invalid(detail: &str, path: &str, about: &str) -> Problem {
 mod tests {
     use super::*;
 
+    static PAIR: Schema = Schema {
+        properties: &[property("key", Shape::Text(1, 3), "")],
+        required: &["key"],
+        extra: Extra::Refuse(""),
+    };
+
     static SCHEMA: Schema = Schema {
         properties: &[
             property("email", Shape::Formatted(1, 254, Format::Email), "The user's email"),
             nullable("name", Shape::Text(1, 3), ""),
             property("n", Shape::Integer(0, 9), ""),
             property("list", Shape::Strings, ""),
+            property("ids", Shape::Texts(3), ""),
+            property("pairs", Shape::Each(&PAIR), ""),
         ],
         required: &["email"],
         extra: Extra::Refuse("(hint)"),
@@ -356,6 +394,33 @@ mod tests {
         check(
             r#"{"email":"a@b.co","list":["a",1]}"#,
             "Payload validation error: 'Expected type string but found type integer' on property list[1].",
+        );
+    }
+
+    #[test]
+    fn what_lies_in_an_array_is_told_by_its_place() {
+        let at = |member: &str, message: &str| {
+            check(
+                &format!(r#"{{"email":"a@b.co",{member}}}"#),
+                &if message.is_empty() {
+                    String::new()
+                } else {
+                    format!("Payload validation error: '{message}.")
+                },
+            );
+        };
+        at(r#""ids":["a"],"pairs":[{"key":"b"}]"#, "");
+        at(r#""ids":[]"#, "Array is too short (0), minimum 1' on property ids");
+        at(r#""ids":["a",""]"#, "String is too short (0 chars), minimum 1' on property ids[1]");
+        at(r#""ids":["a",1]"#, "Expected type string but found type integer' on property ids[1]");
+        at(r#""pairs":[{}]"#, "Missing required property: key' on property pairs[0]");
+        at(
+            r#""pairs":[{"key":"a","x":1}]"#,
+            "Additional properties not allowed: x' on property pairs[0]",
+        );
+        at(
+            r#""pairs":[{"key":"long"}]"#,
+            "String is too long (4 chars), maximum 3' on property pairs[0].key",
         );
     }
 

@@ -172,7 +172,32 @@ export async function run(name, make) {
   await it("what hangs on a user is there and empty", async () => {
     const { user_id: id } = await jane("hanging");
     assert.deepEqual(await sdk.rolesOf(id), []);
+    assert.deepEqual(await sdk.permissionsOf(id), []);
     assert.deepEqual(await sdk.logsOf(id), []);
+  });
+
+  await it("roles and permissions are given, listed and taken", async () => {
+    const { user_id: id } = await jane("granted");
+    const api = `https://${env.domain}/api/v2/`;
+    await sdk.giveRoles(id, ["rol_b", "rol_a"]);
+    assert.deepEqual((await sdk.rolesOf(id)).map((role) => role.id), ["rol_a", "rol_b"]);
+    await sdk.takeRoles(id, ["rol_b"]);
+    assert.deepEqual((await sdk.rolesOf(id)).map((role) => role.name), ["rol_a"]);
+    const one = { resource_server_identifier: api, permission_name: "read:users" };
+    await sdk.givePermissions(id, [one]);
+    const [found] = await sdk.permissionsOf(id);
+    assert.equal(found.permission_name, "read:users");
+    assert.equal(found.resource_server_identifier, api);
+    assert.equal(found.sources[0].source_type, "DIRECT");
+    await sdk.takePermissions(id, [one]);
+    assert.deepEqual(await sdk.permissionsOf(id), []);
+  });
+
+  await it("a user is deleted by address at their database", async () => {
+    const user = await jane("by-address");
+    const [database] = await sdk.connections({ name: "Username-Password-Authentication" });
+    await sdk.deleteUserOf(database.id, user.email);
+    await refused({ status: 404 }, () => sdk.user(user.user_id));
   });
 
   await it("a client is created, read, updated, given another secret, and deleted", async () => {

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 CONNECTION = "Username-Password-Authentication"
 PASSWORD = "correct horse 9"
 DOMAIN = os.environ["DOSSIER_DOMAIN"]
+API = f"https://{DOMAIN}/api/v2/"
 
 
 class Battery:
@@ -206,6 +207,29 @@ class Battery:
         id = self.jane("hanging")["user_id"]
         assert self.sdk.roles_of(id) == []
         assert self.sdk.permissions_of(id) == []
+
+    def it_keeps_roles_and_permissions(self):
+        "roles and permissions are given, listed and taken"
+        id = self.jane("granted")["user_id"]
+        self.sdk.give_roles(id, ["rol_b", "rol_a"])
+        assert [role["id"] for role in self.sdk.roles_of(id)] == ["rol_a", "rol_b"]
+        self.sdk.take_roles(id, ["rol_b"])
+        assert [role["name"] for role in self.sdk.roles_of(id)] == ["rol_a"]
+        one = {"resource_server_identifier": API, "permission_name": "read:users"}
+        self.sdk.give_permissions(id, [one])
+        (found,) = self.sdk.permissions_of(id)
+        assert found["permission_name"] == "read:users"
+        assert found["resource_server_identifier"] == API
+        assert found["sources"][0]["source_type"] == "DIRECT"
+        self.sdk.take_permissions(id, [one])
+        assert self.sdk.permissions_of(id) == []
+
+    def it_deletes_by_address(self):
+        "a user is deleted by address at their database"
+        user = self.jane("by-address")
+        (database,) = self.sdk.connections(name="Username-Password-Authentication")
+        self.sdk.delete_user_of(database["id"], user["email"])
+        self.refused(lambda: self.sdk.user(user["user_id"]), status=404)
 
     def it_keeps_clients(self):
         "a client is created, read, updated, given another secret, and deleted"

@@ -75,6 +75,21 @@ class Sdk:
     def permissions_of(self, id):
         return self.m.users.list_permissions(id)["permissions"]
 
+    def give_roles(self, id, roles):
+        self.m.users.add_roles(id, roles)
+
+    def take_roles(self, id, roles):
+        self.m.users.remove_roles(id, roles)
+
+    def give_permissions(self, id, permissions):
+        self.m.users.add_permissions(id, permissions)
+
+    def take_permissions(self, id, permissions):
+        self.m.users.remove_permissions(id, permissions)
+
+    def delete_user_of(self, connection, email):
+        self.m.connections.delete_user_by_email(connection, email)
+
     def create_client(self, body):
         return self.m.clients.create(body)
 

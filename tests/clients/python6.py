@@ -70,6 +70,21 @@ class Sdk:
     def permissions_of(self, id):
         return [plain(one) for one in self.m.users.permissions.list(id)]
 
+    def give_roles(self, id, roles):
+        self.m.users.roles.assign(id, roles=roles)
+
+    def take_roles(self, id, roles):
+        self.m.users.roles.delete(id, roles=roles)
+
+    def give_permissions(self, id, permissions):
+        self.m.users.permissions.create(id, permissions=permissions)
+
+    def take_permissions(self, id, permissions):
+        self.m.users.permissions.delete(id, permissions=permissions)
+
+    def delete_user_of(self, connection, email):
+        self.m.connections.users.delete_by_email(connection, email=email)
+
     def create_client(self, body):
         return plain(self.m.clients.create(**body))
 

@@ -119,6 +119,8 @@ async fn fill(house: &House, tenant: &TenantHandle, word: &str) -> BTreeMap<&'st
     );
     let body = format!(r#"{{"name":"google-{word}","strategy":"google-oauth2"}}"#);
     ids.insert("connection", make("/api/v2/connections", body, "id").await);
+    let body = format!(r#"{{"name":"db-{word}","strategy":"auth0"}}"#);
+    ids.insert("database", make("/api/v2/connections", body, "id").await);
     ids.insert("connection_name", format!("google-{word}"));
     let body = format!(r#"{{"identifier":"urn:{word}","scopes":[{{"value":"a"}}]}}"#);
     ids.insert("api", make("/api/v2/resource-servers", body, "id").await);

@@ -7,6 +7,7 @@
 )]
 
 mod assertions;
+mod assignments;
 mod bad_input;
 mod bench;
 mod clock;

@@ -2,6 +2,7 @@
 
 use super::users::{changed, refresh_tokens_gone};
 use super::{Moment, Rejection, View};
+use crate::domain::assignments::Assignments;
 use crate::domain::change::Outcome;
 use crate::domain::command::{ProviderSignIn, Rehash};
 use crate::domain::document::{Document, KNOWN_MEMBERS};
@@ -107,6 +108,7 @@ fn first_sign_in(
         user_metadata: None,
         app_metadata: None,
         entries: Vec::new(),
+        assignments: Assignments::default(),
         password: None,
         made_at: moment.version,
         keys: KeyVersions::default(),
@@ -231,6 +233,7 @@ pub(super) fn unlink(
         user_metadata: None,
         app_metadata: None,
         entries: Vec::new(),
+        assignments: Assignments::default(),
         password: None,
         made_at: moment.version,
         keys: KeyVersions::default(),

@@ -4,7 +4,9 @@
 //! will be, or a [`Rejection`]. It changes nothing itself. An empty list of outcomes
 //! means that the command asks for what already is.
 
+mod assignments;
 mod clients;
+mod connection_users;
 mod credentials;
 mod erase;
 mod identities;
@@ -16,6 +18,7 @@ mod revert;
 mod tickets;
 mod users;
 
+use super::assignments::Permission;
 use super::change::Outcome;
 use super::client::Client;
 use super::command::Command;
@@ -238,6 +241,20 @@ pub enum Rejection {
         /// Entries allowed.
         limit: usize,
     },
+    /// The user has as many roles or permissions as allowed.
+    #[error("a user may have {limit} {what}")]
+    TooManyAssignments {
+        /// Which.
+        what: &'static str,
+        /// Of them allowed.
+        limit: usize,
+    },
+    /// No API of the tenant has this permission.
+    #[error("no api has the permission {}", .0.name)]
+    PermissionNotFound(Permission),
+    /// Only databases can be asked for this.
+    #[error("the connection is no database")]
+    NotDatabaseConnection,
     /// The tenant has as many users as allowed.
     #[error("the tenant may have {limit} users")]
     TooManyUsers {
@@ -392,6 +409,10 @@ pub fn decide(
             users::replace_entries(view, moment, &id, entries)
         }
         Command::RemoveEntry { id, key } => users::remove_entry(view, moment, &id, &key),
+        Command::Assign { id, change } => assignments::assign(view, moment, &id, change),
+        Command::DeleteConnectionUsers { connection, email } => {
+            connection_users::delete(view, &connection, &email)
+        }
         Command::SignIn { id, ip, rehash } => {
             identities::sign_in(view, moment, &id, ip, rehash.as_ref())
         }

@@ -22,7 +22,8 @@ use std::sync::Arc;
 /// | is there     | attributes, bags, entries of the image | the named parts  |
 /// | is no more   | the whole image, password included     | no such user     |
 ///
-/// Sign-in figures, password, identities and the provider's attributes of a user who is there stay.
+/// Sign-in figures, password, identities, roles, permissions and the provider's attributes of a
+/// user who is there stay.
 pub(super) fn user(
     view: &dyn View,
     moment: Moment<'_>,

@@ -1,6 +1,7 @@
 //! Making, changing and removing users (CONTRACT.md §2.2–§2.5, §8, §9).
 
 use super::{LoginKey, Moment, Rejection, Together, View};
+use crate::domain::assignments::Assignments;
 use crate::domain::change::Outcome;
 use crate::domain::command::{Field, NewUser, UserPatch};
 use crate::domain::condition::paths;
@@ -56,6 +57,7 @@ pub(super) fn create(
         user_metadata: merged(Bag::User, None, new.user_metadata.as_ref(), rules)?,
         app_metadata: merged(Bag::App, None, new.app_metadata.as_ref(), rules)?,
         entries: Vec::new(),
+        assignments: Assignments::default(),
         password: new.password,
         made_at: moment.version,
         keys: KeyVersions::default(),
@@ -162,7 +164,7 @@ fn merged(
     Ok(merged)
 }
 
-fn existing(view: &dyn View, id: &UserId) -> Result<User, Rejection> {
+pub(super) fn existing(view: &dyn View, id: &UserId) -> Result<User, Rejection> {
     view.user(id.as_str()).map(|document| document.user()).ok_or(Rejection::UserNotFound)
 }
 

@@ -70,6 +70,8 @@ impl Bounds {
             | Command::DeleteUser { .. }
             | Command::ReplaceAppMetadata { .. }
             | Command::ReplaceEntries { .. }
+            | Command::Assign { .. }
+            | Command::DeleteConnectionUsers { .. }
             | Command::SignIn { .. }
             | Command::ProviderSignIn(_)
             | Command::LinkIdentity { .. }

@@ -24,6 +24,7 @@ pub(super) fn document(origin: &str, tables: &[&[Route]], details: &[&[Detail]])
         "openapi": "3.1.0",
         "info": {
             "title": "Dossier",
+            "description": ABOUT,
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
@@ -34,6 +35,7 @@ pub(super) fn document(origin: &str, tables: &[&[Route]], details: &[&[Detail]])
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
             },
+            "parameters": { "Dossier-Min-Version": min_version() },
             "schemas": schemas(),
             "responses": refused(),
         },
@@ -130,8 +132,34 @@ fn parameters(route: &Route, detail: &Detail) -> Vec<Value> {
         }
         one
     });
-    in_path.chain(in_query).collect()
+    in_path.chain(in_query).chain(in_headers(route)).collect()
 }
+
+/// Why something is changed, where anything is.
+fn in_headers(route: &Route) -> Option<Value> {
+    (matches!(route.access, Access::Scopes(_)) && route.method != "GET").then(|| {
+        json!({
+            "name": "Dossier-Reason", "in": "header", "required": false,
+            "description": "Why; the history keeps it with the change",
+            "schema": { "type": "string", "maxLength": 1000, "pattern": "^[ -~]*$" },
+        })
+    })
+}
+
+/// What any call may carry. It hangs at no route: how large the number may be depends on the
+/// tenant's present, and whoever makes numbers up would be told 503.
+fn min_version() -> Value {
+    json!({
+        "name": "Dossier-Min-Version", "in": "header", "required": false,
+        "description": MIN_VERSION,
+        "schema": { "type": "integer", "minimum": 0 },
+    })
+}
+
+const MIN_VERSION: &str = "Answer from a state that is not older than this version of the tenant, such as the Dossier-Version of another answer; 503 when it is not reached in two seconds";
+
+/// What holds for all routes.
+const ABOUT: &str = "Any call may carry `Dossier-Min-Version: N` (`#/components/parameters/Dossier-Min-Version`): it is answered from a state that is not older. Changing calls take `Dossier-Reason`, and where it is listed `?dry_run=true`, which answers as if the change were made and makes none.";
 
 fn body(takes: Takes) -> Option<Value> {
     let schema = match takes {

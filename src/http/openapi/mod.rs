@@ -29,6 +29,7 @@ static DETAILS: &[&[Detail]] = &[
     v2::identities::DETAILS,
     v2::resource_servers::DETAILS,
     v2::settings::DETAILS,
+    v2::assignments::DETAILS,
     v2::subresources::DETAILS,
     oauth::DETAILS,
     kv::DETAILS,
@@ -151,6 +152,16 @@ mod tests {
         assert_eq!(get["security"][0]["bearer"][0], "read:users");
         assert_eq!(get["parameters"][0]["name"], "id");
         assert_eq!(get["parameters"][1]["name"], "fields");
+        let headers = |operation: &Value| {
+            let all = operation["parameters"].as_array().unwrap().iter();
+            all.filter(|one| one["in"] == "header")
+                .map(|one| one["name"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(headers(get), Vec::<Value>::new());
+        assert_eq!(headers(&document["paths"]["/api/v2/users/{id}"]["patch"]), ["Dossier-Reason"]);
+        let any = &document["components"]["parameters"]["Dossier-Min-Version"];
+        assert_eq!(any["in"], "header");
         let patch = &document["paths"]["/api/v2/users/{id}"]["patch"];
         let schema = &patch["requestBody"]["content"]["application/json"]["schema"];
         assert_eq!(schema["properties"]["user_metadata"]["type"], "object");

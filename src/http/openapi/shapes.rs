@@ -60,6 +60,10 @@ fn of_shape(shape: Shape) -> Value {
         Shape::Object => json!({ "type": "object" }),
         Shape::Strings => json!({ "type": "array", "items": { "type": "string" } }),
         Shape::Objects => json!({ "type": "array", "items": { "type": "object" } }),
+        Shape::Texts(max) => json!({ "type": "array", "minItems": 1, "items": text(1, max) }),
+        Shape::Each(schema) => {
+            json!({ "type": "array", "minItems": 1, "items": all_of(&[schema]) })
+        }
         Shape::Any => json!({}),
     }
 }

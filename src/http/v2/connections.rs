@@ -60,6 +60,13 @@ pub static ROUTES: &[Route] = &[
         |call| Box::pin(delete(call)),
     ),
     route(
+        "DELETE",
+        "/api/v2/connections/{id}/users",
+        &[Scope::DELETE_USERS],
+        "Delete a connection's user by e-mail address",
+        |call| Box::pin(delete_user(call)),
+    ),
+    route(
         "GET",
         "/api/v2/connections/{id}/clients",
         &[Scope::READ_CONNECTIONS],
@@ -82,6 +89,9 @@ pub static DETAILS: &[Detail] = &[
     Detail::of("GET", &["/api/v2/connections/{id}"]).query(&[fields::PARAMETERS]),
     Detail::of("PATCH", &["/api/v2/connections/{id}"]).takes(Takes::Json(&[&PATCH])),
     Detail::of("DELETE", &["/api/v2/connections/{id}"]).statuses(&[202, 204]),
+    Detail::of("DELETE", &["/api/v2/connections/{id}/users"])
+        .query(&[&["email"]])
+        .required("email"),
     Detail::of("GET", &["/api/v2/connections/{id}/clients"]).query(&[clients::PARAMETERS]),
     Detail::of("PATCH", &["/api/v2/connections/{id}/clients"])
         .takes(Takes::List(&clients::SWITCH))
@@ -368,6 +378,26 @@ async fn delete(call: Call) -> Result<HttpResponse, Problem> {
     body.string("deleted_at", &call.now.to_string());
     Ok(json(StatusCode::ACCEPTED, body.finish()))
 }
+
+/// Deletes whoever was made at this database with the address; nobody is fine too.
+async fn delete_user(call: Call) -> Result<HttpResponse, Problem> {
+    call.query.only(&["email"])?;
+    let invalid =
+        |detail: &str, path: &str| Problem::query(schema::query_message(detail, path, ABOUT_EMAIL));
+    let email = call.query.get("email");
+    let email = email.ok_or_else(|| invalid("Missing required property: email", ""))?;
+    if let Some(detail) = schema::text_fault(email, 1, 254, Some(Format::Email)) {
+        return Err(invalid(&detail, "email"));
+    }
+    let command = Command::DeleteConnectionUsers {
+        connection: call.params.get("id").to_owned(),
+        email: email.to_owned(),
+    };
+    let answer = call.write(Channel::V2, command).await?;
+    Ok(no_content(answer.version))
+}
+
+const ABOUT_EMAIL: &str = "The email of the user to delete";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Management API v2, as Auth0 speaks it (CONTRACT.md §2–§7).
 
+pub mod assignments;
 pub mod clients;
 pub mod connections;
 pub mod events;
@@ -332,7 +333,7 @@ mod tests {
     fn what_is_auth0s_and_not_ours_asks_for_a_scope_nobody_has() {
         check(&Method::GET, "/api/v2/rules", Some("read:rules"));
         check(&Method::PATCH, "/api/v2/attack-protection/x", Some("update:attack_protection"));
-        check(&Method::POST, "/api/v2/users/a%7C1/roles", Some("create:roles"));
+        check(&Method::POST, "/api/v2/users/a%7C1/multifactor", Some("create:multifactor"));
         check(
             &Method::GET,
             "/api/v2/connections/con_1/scim-configuration",

@@ -170,7 +170,8 @@ fn description(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn own(call: &Call) -> Resource {
+/// The management API of the call's tenant.
+pub(super) fn own(call: &Call) -> Resource {
     let is_default = call.tenant.uid() == call.services.directory.default_tenant().uid();
     system(system_id(call), &call.audience(), is_default)
 }

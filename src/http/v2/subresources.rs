@@ -1,8 +1,8 @@
 //! What Auth0 has beside users and connections and is always empty here (CONTRACT.md §2.7).
 //!
-//! SDKs and Terraform read these while they manage users. Dossier has no roles,
-//! permissions, organizations, second factors or blocks after failed sign-ins, so an
-//! empty answer is the truth; changing them is answered as what is not implemented.
+//! SDKs and Terraform read these while they manage users. Dossier has no organizations,
+//! second factors or blocks after failed sign-ins, so an empty answer is the truth;
+//! changing them is answered as what is not implemented.
 
 use super::{Page, json, no_content, route};
 use crate::domain::decide::LoginKey;
@@ -17,20 +17,6 @@ use actix_web::http::StatusCode;
 
 /// The routes of these answers.
 pub static ROUTES: &[Route] = &[
-    route(
-        "GET",
-        "/api/v2/users/{id}/roles",
-        &[Scope::READ_USERS, Scope::READ_ROLES, Scope::READ_ROLE_MEMBERS],
-        "List a user's roles: none",
-        |call| Box::pin(async move { empty(&call, "roles") }),
-    ),
-    route(
-        "GET",
-        "/api/v2/users/{id}/permissions",
-        &[Scope::READ_USERS],
-        "List a user's permissions: none",
-        |call| Box::pin(async move { empty(&call, "permissions") }),
-    ),
     route(
         "GET",
         "/api/v2/users/{id}/organizations",
@@ -116,16 +102,8 @@ pub static ROUTES: &[Route] = &[
 
 /// What they take.
 pub static DETAILS: &[Detail] = &[
-    Detail::of(
-        "GET",
-        &[
-            "/api/v2/users/{id}/roles",
-            "/api/v2/users/{id}/permissions",
-            "/api/v2/users/{id}/organizations",
-            "/api/v2/users/{id}/logs",
-        ],
-    )
-    .query(&[LIST_PARAMETERS]),
+    Detail::of("GET", &["/api/v2/users/{id}/organizations", "/api/v2/users/{id}/logs"])
+        .query(&[LIST_PARAMETERS]),
     Detail::of("GET", &["/api/v2/actions/actions"]).query(&[&["page", "per_page"]]),
     Detail::of("GET", &["/api/v2/user-blocks"]).query(&[IDENTIFIED]).required("identifier"),
     Detail::of("DELETE", &["/api/v2/user-blocks"]).query(&[IDENTIFIED]).required("identifier"),
@@ -194,10 +172,10 @@ mod tests {
     fn nothing_has_the_shape_that_was_asked_for() {
         let page = |with_totals| Page { start: 0, limit: 100, with_totals };
         assert_eq!(
-            empty_body("roles", page(true), false),
-            r#"{"roles":[],"start":0,"limit":100,"total":0}"#
+            empty_body("logs", page(true), false),
+            r#"{"logs":[],"start":0,"limit":100,"total":0}"#
         );
-        assert_eq!(empty_body("roles", page(false), false), "[]");
+        assert_eq!(empty_body("logs", page(false), false), "[]");
         assert_eq!(empty_body("organizations", page(true), true), r#"{"organizations":[]}"#);
     }
 }

@@ -58,6 +58,8 @@ const fn case(
     Case { route, target, body, scope }
 }
 
+const PERMISSIONS: &str =
+    r#"{"permissions":[{"resource_server_identifier":"https://a","permission_name":"b"}]}"#;
 const LINK: &str = r#"{"provider":"auth0","user_id":"{second}"}"#;
 const REVERT: &str = r#"{"to":"2100-01-01T00:00:00Z"}"#;
 const PUT_ENTRIES: &str = r#"{"metadata":[{"key":"a","value":"b"}]}"#;
@@ -87,6 +89,30 @@ pub(super) const CASES: &[Case] = &[
         "update:users",
     ),
     case("GET /api/v2/users/{id}/roles", "/api/v2/users/{user}/roles", "", "read:roles"),
+    case(
+        "POST /api/v2/users/{id}/roles",
+        "/api/v2/users/{user}/roles",
+        r#"{"roles":["rol_1"]}"#,
+        "create:role_members",
+    ),
+    case(
+        "DELETE /api/v2/users/{id}/roles",
+        "/api/v2/users/{user}/roles",
+        r#"{"roles":["rol_1"]}"#,
+        "delete:role_members",
+    ),
+    case(
+        "POST /api/v2/users/{id}/permissions",
+        "/api/v2/users/{user}/permissions",
+        PERMISSIONS,
+        "update:users",
+    ),
+    case(
+        "DELETE /api/v2/users/{id}/permissions",
+        "/api/v2/users/{user}/permissions",
+        PERMISSIONS,
+        "update:users",
+    ),
     case(
         "GET /api/v2/users/{id}/permissions",
         "/api/v2/users/{user}/permissions",
@@ -235,6 +261,12 @@ pub(super) const CASES: &[Case] = &[
         "/api/v2/connections/{connection}",
         "",
         "delete:connections",
+    ),
+    case(
+        "DELETE /api/v2/connections/{id}/users",
+        "/api/v2/connections/{database}/users?email={email}",
+        "",
+        "delete:users",
     ),
     case(
         "GET /api/v2/connections/{id}/clients",
