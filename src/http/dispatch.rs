@@ -42,6 +42,7 @@ pub static TABLES: &[&[Route]] = &[
     own::bags::ROUTES,
     own::history::ROUTES,
     own::history::revert::ROUTES,
+    own::history::tenant::ROUTES,
     own::keys::ROUTES,
     own::tenants::ROUTES,
     own::fork::ROUTES,

@@ -38,6 +38,7 @@ static DETAILS: &[&[Detail]] = &[
     own::bags::DETAILS,
     own::history::DETAILS,
     own::history::revert::DETAILS,
+    own::history::tenant::DETAILS,
     own::keys::DETAILS,
     own::tenants::DETAILS,
     own::fork::DETAILS,

@@ -4,6 +4,7 @@
 //! shows it, and to nobody else.
 
 pub mod revert;
+pub mod tenant;
 
 use crate::domain::change::Provenance;
 use crate::domain::diff;
@@ -262,8 +263,13 @@ fn page_json(page: &Page) -> String {
 
 pub(super) fn entry_json(entry: &Entry) -> String {
     let mut out = Builder::new();
+    put_entry(&mut out, entry);
+    out.finish()
+}
+
+fn put_entry(out: &mut Builder, entry: &Entry) {
     out.raw("version", &entry.image.version.to_string());
-    put_who(&mut out, &entry.image);
+    put_who(out, &entry.image);
     if let Some(Provenance { request_id, reason, .. }) = &entry.image.provenance {
         out.string("request_id", request_id).optional("reason", reason.as_deref());
     }
@@ -271,7 +277,6 @@ pub(super) fn entry_json(entry: &Entry) -> String {
         out.flag("erased", Some(true));
     }
     out.raw("changes", &diff::to_json(&entry.changes));
-    out.finish()
 }
 
 /// When a change was made, by whom, through which door.

@@ -48,6 +48,12 @@ pub struct TouchedAt {
     pub touched: Vec<(Subject, String)>,
 }
 
+fn touched(key: &[u8], value: &[u8]) -> Result<TouchedAt, HistoryError> {
+    let read = keys::version_of(key).zip(entry::read_change(value));
+    let (version, (at, touched)) = read.ok_or_else(damaged)?;
+    Ok(TouchedAt { version, at, touched })
+}
+
 impl Store {
     /// The images of an object up to a version, newest first.
     pub fn images(&self, uid: TenantUid, kind: Subject, id: &str, upto: Version) -> Images {
@@ -105,10 +111,28 @@ impl Store {
         let mut changes = Vec::new();
         for found in self.tree.range(range).take(limit) {
             let (key, value) = found.into_inner()?;
-            let version = keys::version_of(&key);
-            let read = version.zip(entry::read_change(&value));
-            let (version, (at, touched)) = read.ok_or_else(damaged)?;
-            changes.push(TouchedAt { version, at, touched });
+            changes.push(touched(&key, &value)?);
+        }
+        Ok(changes)
+    }
+
+    /// The changes of a tenant before a version, newest first, at most `limit`; from the newest
+    /// when no version is given.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn changes_before(
+        &self,
+        uid: TenantUid,
+        before: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<TouchedAt>, HistoryError> {
+        let first = keys::changes(uid);
+        let end = before.map_or_else(|| keys::behind(&first), |before| keys::change(uid, before));
+        let mut changes = Vec::new();
+        for found in self.tree.range(first..end).rev().take(limit) {
+            let (key, value) = found.into_inner()?;
+            changes.push(touched(&key, &value)?);
         }
         Ok(changes)
     }

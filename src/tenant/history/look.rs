@@ -64,6 +64,17 @@ pub struct Entry {
     pub changes: Vec<Difference>,
 }
 
+/// What a change made of one object.
+#[derive(Clone, Debug)]
+pub struct Touch {
+    /// A user or a client.
+    pub kind: Subject,
+    /// Its id.
+    pub id: String,
+    /// What became of it.
+    pub entry: Entry,
+}
+
 /// Some entries, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
@@ -245,6 +256,32 @@ impl Look {
         limit: usize,
     ) -> Result<Vec<TouchedAt>, HistoryError> {
         self.store.changes_after(self.uid, after, limit)
+    }
+
+    /// The changes of the tenant before a version, newest first: what each made of the users and
+    /// clients it touched, as far as that is kept, and the version behind which older ones are.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn newest(
+        &self,
+        before: Option<Version>,
+        limit: usize,
+    ) -> Result<(Vec<Touch>, Option<Version>), HistoryError> {
+        let changes = self.store.changes_before(self.uid, before, limit)?;
+        let older = changes.last().map(|change| change.version).filter(|_| changes.len() == limit);
+        let mut touches = Vec::new();
+        for change in changes {
+            let span = Span::OlderThan(change.version.next());
+            for (kind, id) in change.touched {
+                let page = self.entries(kind, &id, span, 1)?;
+                let entry = page.entries.into_iter().next();
+                if let Some(entry) = entry.filter(|entry| entry.image.version == change.version) {
+                    touches.push(Touch { kind, id, entry });
+                }
+            }
+        }
+        Ok((touches, older))
     }
 
     /// The version behind which every change is whole.

@@ -28,7 +28,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-pub use look::{AsOf, Entry, Look, Page, Point, Span};
+pub use look::{AsOf, Entry, Look, Page, Point, Span, Touch};
 pub use person::Traces;
 pub use whole::{Effect, Since};
 

@@ -386,6 +386,7 @@ pub(super) const CASES: &[Case] = &[
         "",
         "delete:users",
     ),
+    case("GET /dossier/v1/history", "/dossier/v1/history", "", "read:users"),
     case(
         "GET /dossier/v1/users/{id}/history",
         "/dossier/v1/users/{user}/history",
