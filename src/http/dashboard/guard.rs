@@ -7,6 +7,7 @@
 use super::session::{Link, Pass, Role, Session};
 use super::{Problem, cookie};
 use crate::domain::command::Command;
+use crate::domain::history::Part;
 use crate::domain::json::Object;
 use crate::domain::patch::Patch;
 use crate::domain::permit::Caller;
@@ -24,6 +25,8 @@ pub struct Bounds {
 const EDITING: &[(&str, &str)] = &[
     ("PATCH", "/api/v2/users/{id}"),
     ("PATCH", "/api/v2/clients/{id}"),
+    ("POST", "/dossier/v1/users/{id}/revert"),
+    ("POST", "/dossier/v1/clients/{id}/revert"),
     ("PUT", "/api/user/{userId}/metadata"),
     ("PUT", "/api/user/{userId}/metadata/{key}"),
     ("DELETE", "/api/user/{userId}/metadata/{key}"),
@@ -50,10 +53,18 @@ impl Bounds {
             Command::PatchClient { patch, .. } => {
                 return self.check_places(patch, &["client_metadata"]);
             }
+            Command::RevertUser(revert) if !revert.makes => {
+                return self.check_parts(revert.only.as_deref());
+            }
+            Command::RevertClient(revert) if !revert.makes => {
+                return self.check_parts(revert.only.as_deref());
+            }
             Command::SetEntry { entry, .. } => return self.check_key(&entry.key),
             Command::RemoveEntry { key, .. } => return self.check_key(key),
             Command::ReplaceEntries { .. } if self.prefixes.is_empty() => return Ok(()),
             Command::CreateUser(_)
+            | Command::RevertUser(_)
+            | Command::RevertClient(_)
             | Command::UpdateUser { .. }
             | Command::ExpireKeys { .. }
             | Command::DeleteUser { .. }
@@ -65,10 +76,8 @@ impl Bounds {
             | Command::UnlinkIdentity { .. }
             | Command::CreateClient(_)
             | Command::UpdateClient { .. }
-            | Command::RevertUser(_)
             | Command::PutBack(_)
             | Command::EraseUser { .. }
-            | Command::RevertClient(_)
             | Command::ChangeCredentials { .. }
             | Command::RotateSecret { .. }
             | Command::DeleteClient { .. }
@@ -102,6 +111,18 @@ impl Bounds {
             }
         }
         Ok(())
+    }
+
+    /// What is put back keeps to the bags, and is named key by key where not all keys are the
+    /// session's.
+    fn check_parts(&self, only: Option<&[Part]>) -> Result<(), Problem> {
+        let parts = only.ok_or_else(|| beyond("anything but metadata"))?;
+        parts.iter().try_for_each(|part| match part {
+            Part::Root(_) => Err(beyond("anything but metadata")),
+            Part::Bag(_) if self.prefixes.is_empty() => Ok(()),
+            Part::Bag(_) => Err(beyond("keys that are not yours")),
+            Part::Key(_, key) => self.check_key(key),
+        })
     }
 
     fn check_key(&self, key: &str) -> Result<(), Problem> {

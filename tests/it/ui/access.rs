@@ -229,3 +229,56 @@ fn the_command_line_prints_a_link() {
         (&json!("ada"), &json!("editor"), &json!(["crm_"]))
     );
 }
+
+#[test]
+fn an_editor_puts_back_metadata_within_the_prefixes_and_nothing_else() {
+    let server = Server::start();
+    let target = "/api/v2/users/auth0%7Cjane";
+    let made = server.json("POST", "/api/v2/users", r#"{"connection":"Username-Password-Authentication","user_id":"jane","email":"j@example.com","name":"Jane","user_metadata":{"crm_a":1,"b":1}}"#).expect(201);
+    let version = made.number("etag");
+    let changed = r#"{"name":"Joan","user_metadata":{"crm_a":2,"b":2}}"#;
+    server.json("PATCH", target, changed).expect(200);
+    let (pair, _) = cookie(&server, r#"{"role":"editor","prefixes":["crm_"]}"#);
+    let headers = [("Cookie", pair.as_str()), OWN, JSON];
+    let revert = |only: &str| {
+        let body = format!(r#"{{"to":{version}{only}}}"#);
+        let path = "/dossier/v1/users/auth0%7Cjane/revert";
+        server.request("POST", path, &headers, Some(body.as_bytes())).status
+    };
+    assert_eq!(revert(""), 403, "a whole user");
+    assert_eq!(revert(r#","only":["name"]"#), 403, "an attribute");
+    assert_eq!(revert(r#","only":["user_metadata"]"#), 403, "every key");
+    assert_eq!(revert(r#","only":["user_metadata.crm_a","user_metadata.b"]"#), 403, "another key");
+    assert_eq!(revert(r#","only":["user_metadata.crm_a"]"#), 200);
+    let profile = server.get(target).json();
+    assert_eq!(profile["user_metadata"], json!({"crm_a": 1, "b": 2}));
+    assert_eq!(profile["name"], "Joan");
+    let (viewer, _) = cookie(&server, r#"{"role":"viewer"}"#);
+    let headers = [("Cookie", viewer.as_str()), OWN, JSON];
+    let body = format!(r#"{{"to":{version}}}"#);
+    let path = "/dossier/v1/users/auth0%7Cjane/revert";
+    assert_eq!(server.request("POST", path, &headers, Some(body.as_bytes())).status, 403);
+    for path in ["/dossier/v1/users/auth0%7Cjane/history", "/dossier/v1/history"] {
+        assert_eq!(server.request("GET", path, &headers, None).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn ui_55_with_tls_the_cookie_is_bound_to_the_host_and_secure() {
+    let Some(browser) = Browser::open() else { return };
+    let server = Server::start();
+    let link = server.json("POST", "/dossier/v1/login-links", "{}").expect(201).json();
+    let (_, code) = link["url"].as_str().unwrap().split_once("once=").unwrap();
+    browser.go(&format!("{}/ui/login?once={code}", server.https));
+    browser.until_there(".rail");
+    let cookies = browser.chrome("Network.getCookies", &json!({}));
+    let [cookie] = cookies["cookies"].as_array().unwrap().as_slice() else {
+        panic!("one cookie: {cookies}");
+    };
+    assert_eq!(cookie["name"], "__Host-dossier");
+    assert_eq!(
+        (&cookie["secure"], &cookie["httpOnly"], &cookie["sameSite"], &cookie["path"]),
+        (&json!(true), &json!(true), &json!("Strict"), &json!("/"))
+    );
+    assert!(!cookie["domain"].as_str().unwrap().starts_with('.'), "{cookie}");
+}
