@@ -302,6 +302,7 @@ fn told(call: &Call, session: Option<&Session>) -> String {
         .flag("remote_images", Some(settings.dashboard.remote_images))
         .flag("test_mode", Some(settings.test.enabled))
         .flag("is_default_tenant", Some(is_default))
+        .flag("history", Some(call.services.history.is_some()))
         .raw("limits", &limits.finish())
         .raw("claims", &claims.finish())
         .raw("session", &session_json(&call.caller, session));

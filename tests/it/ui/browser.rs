@@ -46,6 +46,8 @@ pub(crate) mod key {
 struct Driver {
     session: String,
     agent: ureq::Agent,
+    /// What every new page is made to run first.
+    scripts: Mutex<Vec<String>>,
     /// Its standard input ends with this process, and it with that.
     _keeper: Child,
 }
@@ -70,6 +72,13 @@ impl Browser {
         browser.chrome("Network.clearBrowserCookies", &json!({}));
         browser.chrome("Emulation.clearDeviceMetricsOverride", &json!({}));
         browser.chrome("Emulation.setEmulatedMedia", &json!({"features": []}));
+        let scripts = std::mem::take(&mut *browser.scripts());
+        for identifier in scripts {
+            browser.chrome(
+                "Page.removeScriptToEvaluateOnNewDocument",
+                &json!({ "identifier": identifier }),
+            );
+        }
         browser.console();
         Some(browser)
     }
@@ -240,6 +249,17 @@ impl Browser {
         );
     }
 
+    fn scripts(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the pages that are opened from now on from hearing of others' changes.
+    pub(crate) fn deafen(&self) {
+        let source = json!({"source": "delete window.EventSource"});
+        let added = self.chrome("Page.addScriptToEvaluateOnNewDocument", &source);
+        self.scripts().push(added["identifier"].as_str().unwrap().to_owned());
+    }
+
     /// What the console said since it was last asked.
     pub(crate) fn console(&self) -> Vec<String> {
         let said =
@@ -303,8 +323,12 @@ fn start() -> Option<Driver> {
     std::thread::spawn(move || lines.for_each(drop));
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut driver =
-        Driver { session: format!("http://127.0.0.1:{}", port.unwrap()), agent, _keeper: keeper };
+    let mut driver = Driver {
+        session: format!("http://127.0.0.1:{}", port.unwrap()),
+        agent,
+        scripts: Mutex::default(),
+        _keeper: keeper,
+    };
     let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
     flags.push(format!("--user-data-dir={}", profile.display()));
     let wanted = json!({"capabilities": {"alwaysMatch": {

@@ -4,6 +4,8 @@ use super::{Desk, JANE, REVIEW, desk};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
+const TARGET: &str = "/api/v2/users/auth0%7Cjane";
+
 /// The accessibility checker, where the build fetched it.
 fn axe() -> Option<String> {
     std::fs::read_to_string(Path::new(env!("OUT_DIR")).join("web/node_modules/axe-core/axe.min.js"))
@@ -11,11 +13,15 @@ fn axe() -> Option<String> {
 }
 
 /// A tenant with something on every page.
-fn furnish(desk: &Desk) -> String {
+fn furnish(desk: &Desk) -> (String, u64) {
     desk.jane(
         r#"{"hobby":"surfing","picture":"https://cdn.example/jane.png","newsletter":true,"addresses":{"home":"123 Main Street, Anytown"}}"#,
         r#"{"plan":"full","subscription":{"plan":"gold","seats":12},"roles":["viewer","editor"]}"#,
     );
+    let past = desk.server.get(TARGET).number("etag");
+    let patch = r#"{"user_metadata":{"hobby":"sailing","theme":"dark"},"app_metadata":{"plan":"gold"},"name":"Jane M. Doe"}"#;
+    desk.server.json("PATCH", TARGET, patch).expect(200);
+    desk.server.json("PATCH", TARGET, r#"{"user_metadata":{"theme":null}}"#).expect(200);
     for number in 0..12 {
         let body = format!(
             r#"{{"connection":"Username-Password-Authentication","user_id":"u{number}","email":"user{number}@example.com"}}"#
@@ -24,11 +30,11 @@ fn furnish(desk: &Desk) -> String {
     }
     desk.server.json("PUT", "/api/user/auth0%7Cjane/metadata", r#"{"metadata":[{"key":"theme","value":"Dark mode","profileClaim":true},{"key":"note","value":"x","profileClaim":false}]}"#).expect(200);
     let made = desk.server.json("POST", "/api/v2/clients", r#"{"name":"Web shop","app_type":"spa","client_metadata":{"colour":"red","region":"eu"}}"#).expect(201);
-    made.json()["client_id"].as_str().unwrap().to_owned()
+    (made.json()["client_id"].as_str().unwrap().to_owned(), past)
 }
 
 /// Every page, its name, its address, and what is done on it before it is looked at.
-fn pages(client: &str) -> Vec<(&'static str, String)> {
+fn pages(client: &str, past: u64) -> Vec<(&'static str, String)> {
     vec![
         ("overview", "/ui/t/default".to_owned()),
         ("users", "/ui/t/default/users".to_owned()),
@@ -39,6 +45,11 @@ fn pages(client: &str) -> Vec<(&'static str, String)> {
         ("user-wrong", JANE.to_owned()),
         ("user-raw", format!("{JANE}/raw")),
         ("user-claims", format!("{JANE}/claims")),
+        ("user-history", format!("{JANE}/history")),
+        ("user-past", format!("{JANE}/history?version={past}")),
+        ("user-restore", format!("{JANE}/history?version={past}&restore=1")),
+        ("user-blame", JANE.to_owned()),
+        ("history", "/ui/t/default/history".to_owned()),
         ("user-missing", "/ui/t/default/users/auth0%7Cnobody".to_owned()),
         ("clients", "/ui/t/default/clients".to_owned()),
         ("client", format!("/ui/t/default/clients/{client}")),
@@ -52,6 +63,18 @@ fn arrange(desk: &Desk, name: &str, path: &str) {
         "user-review" => {
             desk.edit("user_metadata", "{\n  \"hobby\": \"sailing\",\n  \"picture\": \"https://cdn.example/jane.png\",\n  \"theme\": \"dark\",\n  \"addresses\": {\n    \"home\": \"123 Main Street, Anytown\"\n  }\n}");
             desk.browser.click(REVIEW);
+        }
+        "user-history" | "history" => desk.browser.click("li:nth-child(2) [data-testid=diff]"),
+        "user-restore" => desk.browser.until_there("[data-testid=review]"),
+        "user-blame" => {
+            desk.browser.click("[data-testid=blame-user_metadata]");
+            desk.browser.click("[data-testid=blame-app_metadata]");
+            desk.browser
+                .until("document.querySelectorAll('article.editor ul').length === 2 && [...document.querySelectorAll('article.editor ul')].every((one) => one.children.length > 0)");
+            let patch = r#"{"app_metadata":{"plan":"gold","seen":1}}"#;
+            desk.server.json("PATCH", TARGET, patch).expect(200);
+            desk.server.json("PATCH", TARGET, r#"{"app_metadata":{"seen":null}}"#).expect(200);
+            desk.browser.until_there("[data-testid=live-notice]");
         }
         "user-wrong" => {
             desk.edit("user_metadata", "{\n  \"a.b\": 1,\n  \"hobby\": \"sailing\"\n  \"x\"\n}");
@@ -83,14 +106,14 @@ fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
         return;
     };
     let Some(desk) = desk() else { return };
-    let client = furnish(&desk);
+    let (client, past) = furnish(&desk);
     for theme in ["light", "dark"] {
         desk.browser
             .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
         for kind in ["rich", "plain"] {
             desk.browser
                 .run_with("localStorage.setItem('dossier.editor', arguments[0])", &json!([kind]));
-            for (name, path) in pages(&client) {
+            for (name, path) in pages(&client, past) {
                 if kind == "plain" && !name.starts_with("user") {
                     continue;
                 }
@@ -112,7 +135,7 @@ fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
 #[test]
 fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
     let Some(desk) = desk() else { return };
-    let client = furnish(&desk);
+    let (client, past) = furnish(&desk);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     for (look, theme, width) in [
@@ -123,7 +146,7 @@ fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
     ] {
         desk.browser
             .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
-        for (name, path) in pages(&client) {
+        for (name, path) in pages(&client, past) {
             // The height is the page's own: what is drawn by its place in the window is drawn whole.
             desk.browser.resize(width, 900);
             arrange(&desk, name, &path);

@@ -4,6 +4,8 @@ mod access;
 mod browser;
 mod clients;
 mod files;
+mod history;
+mod live;
 mod looks;
 mod safety;
 mod saving;

@@ -13,7 +13,7 @@ fn ui_01_the_sections_stand_in_their_order_and_the_tab_is_in_the_address() {
     let browser = &desk.browser;
     assert_eq!(
         browser.texts("main h2"),
-        ["User Identity", "Metadata", "Identity Provider Attributes"]
+        ["User Identity", "Metadata", "Identity Provider Attributes", "Recent changes"]
     );
     let selected = || browser.attribute("[role=tab][aria-selected=true]", "data-testid").unwrap();
     let focused = || {
@@ -25,6 +25,8 @@ fn ui_01_the_sections_stand_in_their_order_and_the_tab_is_in_the_address() {
     };
     assert_eq!(selected(), "tab-details");
     browser.run("document.querySelector('[data-testid=tab-details]').focus()");
+    browser.press(&[key::RIGHT]);
+    assert_eq!(focused(), "tab-history");
     browser.press(&[key::RIGHT]);
     assert_eq!(focused(), "tab-raw");
     browser.press(&[key::END]);

@@ -1,7 +1,8 @@
 //! The list of users, and the figures.
 
 use super::browser::key;
-use super::desk;
+use super::{desk, desk_on};
+use crate::harness::Setup;
 use serde_json::{Value, json};
 
 fn crowd(desk: &super::Desk, count: usize) {
@@ -61,7 +62,8 @@ fn ui_60_the_query_is_the_apis_and_its_errors_have_a_caret() {
     desk.browser.press(&[key::ENTER]);
     desk.browser.until_text("[data-testid=summary]", "3 users match");
     assert_eq!(ids(&desk), ["auth0|u000", "auth0|u003", "auth0|u006"]);
-    assert!(desk.browser.text("[data-testid=summary]").contains(" ms"));
+    let summary = desk.browser.text("[data-testid=summary]");
+    assert!(summary.contains(" ms · scan"), "{summary}");
     let bad = "name:(a OR";
     desk.open(&format!(
         "/ui/t/default/users?q={}",
@@ -74,6 +76,20 @@ fn ui_60_the_query_is_the_apis_and_its_errors_have_a_caret() {
     let caret = desk.browser.text("[data-testid=query-error] pre");
     let expected = format!("{bad}\n{}^", " ".repeat(usize::try_from(column).unwrap() - 1));
     assert_eq!(caret, expected);
+}
+
+#[test]
+fn ui_60_an_indexed_search_says_so() {
+    let server = Setup::default().set("search.index_from=1").start();
+    let Some(desk) = desk_on(server) else { return };
+    crowd(&desk, 3);
+    // The first search asks for the index, which is made beside the work.
+    crate::harness::until("an index", || {
+        desk.open("/ui/t/default/users?q=app_metadata.plan:free");
+        let summary = desk.browser.text("[data-testid=summary]");
+        assert!(summary.starts_with("2 users match · "), "{summary}");
+        summary.ends_with(" ms · index").then_some(())
+    });
 }
 
 #[test]
@@ -114,7 +130,7 @@ fn every_example_is_a_query_the_server_reads() {
 #[test]
 fn ui_62_what_was_just_written_is_found() {
     let Some(desk) = desk() else { return };
-    for number in 0..20 {
+    for number in 0..100 {
         let body = format!(
             r#"{{"connection":"Username-Password-Authentication","user_id":"f{number}","user_metadata":{{"fresh":"v{number}"}},"email":"f{number}@example.com"}}"#
         );
@@ -185,15 +201,25 @@ fn ui_70_figures_follow_and_come_back_with_the_server() {
     desk.open("/ui/t/default");
     let tile = "[data-testid=tile-users] .figure";
     assert_eq!(desk.browser.text(tile), "0");
-    crowd(&desk, 30);
-    desk.browser.until_text(tile, "30");
+    std::thread::scope(|scope| {
+        for part in 0..4 {
+            let server = &desk.server;
+            scope.spawn(move || {
+                for number in 0..125 {
+                    let body = format!(r#"{{"connection":"Username-Password-Authentication","user_id":"p{part}-{number}","email":"p{part}-{number}@example.com"}}"#);
+                    server.json("POST", "/api/v2/users", &body).expect(201);
+                }
+            });
+        }
+    });
+    desk.browser.until_text(tile, "500");
     // As a restart looks from the page: no answer for a while, then the server is back.
     desk.browser.run("window.real = fetch; window.fetch = async () => { throw new TypeError() }");
     desk.browser.until_text("[data-testid=live]", "not reachable");
     crowd_more(&desk);
     desk.browser.run("window.fetch = window.real");
     desk.browser.until_text("[data-testid=live]", "live");
-    desk.browser.until_text(tile, "31");
+    desk.browser.until_text(tile, "501");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 import { confirmed } from "./lib/dialog.js";
 import { failure, fill, h, icon } from "./lib/dom.js";
 import { listen } from "./lib/keys.js";
+import { isKept } from "./lib/past.js";
 import * as session from "./lib/session.js";
 
 /**
@@ -20,6 +21,7 @@ const usersPage = async (/** @type {Place} */ place) => (await import("./pages/u
 const userPage = async (/** @type {Place} */ place, /** @type {string} */ id, /** @type {string | undefined} */ tab) => (await import("./pages/user.js")).userPage(place, id, tab);
 const clientsPage = async (/** @type {Place} */ place) => (await import("./pages/clients.js")).clientsPage(place);
 const clientPage = async (/** @type {Place} */ place, /** @type {string} */ id, /** @type {string | undefined} */ tab) => (await import("./pages/client.js")).clientPage(place, id, tab);
+const historyPage = async () => (await import("./pages/history.js")).historyPage();
 const loginPage = async (/** @type {Place} */ place) => (await import("./pages/login.js")).loginPage(place);
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
@@ -36,6 +38,7 @@ function resolve(place) {
   if (page === undefined || page === "") return () => overviewPage();
   if (page === "users" && !id) return () => usersPage(place);
   if (page === "users" && place.path.length <= 5) return () => userPage(place, id, tab);
+  if (page === "history" && !id && isKept()) return () => historyPage();
   if (page === "clients" && !id) return () => clientsPage(place);
   if (page === "clients" && place.path.length <= 5) return () => clientPage(place, id, tab);
   return null;
@@ -135,6 +138,7 @@ function shell(page) {
       entry("overview", "overview", "Overview", session.home()),
       entry("users", "users", "Users", session.home("/users")),
       entry("clients", "clients", "Clients", session.home("/clients")),
+      isKept() && entry("history", "history", "History", session.home("/history")),
       entry("settings", "settings", "Settings", "/ui/settings"))),
     h("div", { class: "foot" },
       testMode && h("span", { class: "row" }, h("span", { class: "badge warn" }, "dev"), "test endpoints on"),
@@ -167,7 +171,7 @@ async function signOut() {
   await show();
 }
 
-const PAGES = /** @type {Record<string, () => string>} */ ({ o: () => session.home(), u: () => session.home("/users"), c: () => session.home("/clients"), s: () => "/ui/settings" });
+const PAGES = /** @type {Record<string, () => string>} */ ({ o: () => session.home(), u: () => session.home("/users"), c: () => session.home("/clients"), h: () => session.home(isKept() ? "/history" : ""), s: () => "/ui/settings" });
 listen({
   go: (key) => session.isIn() && go(PAGES[key]()),
   save: () => { if (!shown?.save) return false; shown.save(); return true; },

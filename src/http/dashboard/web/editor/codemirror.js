@@ -6,7 +6,7 @@ import { json } from "@codemirror/lang-json";
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, drawSelection, EditorView, gutterLineClass, GutterMarker, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+import { Decoration, drawSelection, EditorView, gutter, gutterLineClass, GutterMarker, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
 const colours = HighlightStyle.define([
@@ -55,6 +55,38 @@ const marks = StateField.define({
   ],
 });
 
+class Note extends GutterMarker {
+  constructor(text) { super(); this.text = text; }
+  eq(other) { return other.text === this.text; }
+  toDOM() {
+    const words = document.createElement("span");
+    words.textContent = words.title = this.text;
+    return words;
+  }
+}
+
+// A few words beside lines; without any there is no such gutter.
+const setNotes = StateEffect.define();
+const notes = StateField.define({
+  create: () => new RangeSetBuilder().finish(),
+  update(value, transaction) {
+    let next = value.map(transaction.changes);
+    for (const effect of transaction.effects) {
+      if (!effect.is(setNotes)) continue;
+      const set = new RangeSetBuilder();
+      const { doc } = transaction.state;
+      for (const [number, text] of effect.value) {
+        if (number > doc.lines) continue;
+        const { from } = doc.line(number);
+        set.add(from, from, new Note(text));
+      }
+      next = set.finish();
+    }
+    return next;
+  },
+});
+const noteGutter = [notes, gutter({ class: "cm-notes", markers: (view) => view.state.field(notes) })];
+
 export function createEditor({ parent, text, label, nonce, readOnly, onChange, describedBy }) {
   const writable = new Compartment();
   const locked = (is) => [EditorState.readOnly.of(is), EditorView.editable.of(!is)];
@@ -66,7 +98,7 @@ export function createEditor({ parent, text, label, nonce, readOnly, onChange, d
       doc: text,
       extensions: [
         EditorView.cspNonce.of(nonce),
-        lineNumbers(), foldGutter(), highlightSpecialChars(), history(), drawSelection(), indentOnInput(),
+        noteGutter, lineNumbers(), foldGutter(), highlightSpecialChars(), history(), drawSelection(), indentOnInput(),
         bracketMatching(), highlightSelectionMatches(), search({ top: true }), json(),
         syntaxHighlighting(colours), indentUnit.of("  "), marks, EditorView.lineWrapping,
         // Tab is not bound: it leaves the editor, as in any other field.
@@ -82,6 +114,7 @@ export function createEditor({ parent, text, label, nonce, readOnly, onChange, d
     // A step of its own, so that it can be undone without what was typed before.
     setText: (next) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next }, annotations: isolateHistory.of("full") }),
     setMarks: (list) => view.dispatch({ effects: setMarks.of(list) }),
+    setNotes: (list) => view.dispatch({ effects: setNotes.of(list) }),
     select: (from, to) => { view.dispatch({ selection: { anchor: from, head: to }, scrollIntoView: true }); view.focus(); },
     setReadOnly: (is) => view.dispatch({ effects: writable.reconfigure(locked(is)) }),
     focus: () => view.focus(),

@@ -13,6 +13,11 @@ export class ApiError extends Error {
   }
 }
 
+/** @type {string[]} */ const sent = [];
+const REMEMBERED = 200;
+/** Whether a change came from this page. @param {string} requestId */
+export const isOwn = (requestId) => sent.includes(requestId);
+
 /**
  * @param {string} method @param {string} path @param {{ body?: string, version?: string | null, signal?: AbortSignal }} [more]
  */
@@ -34,13 +39,14 @@ export async function call(method, path, { body, version, signal } = {}) {
   }
   const took = performance.now() - began;
   const requestId = response.headers.get("x-request-id") ?? "";
+  if (method !== "GET" && requestId) { sent.push(requestId); sent.splice(0, sent.length - REMEMBERED); }
   if (!response.ok) {
     const retryAfter = Number(response.headers.get("retry-after") ?? 0);
     if (response.status === 401 && !path.startsWith("/ui/")) document.dispatchEvent(new CustomEvent("signed-out"));
     throw new ApiError(response.status, parsed(text), requestId, retryAfter);
   }
   const etag = /^(?:W\/)?"(.*)"$/.exec(response.headers.get("etag") ?? "");
-  return { status: response.status, text, requestId, took, version: etag ? etag[1] : null, json: () => JSON.parse(text) };
+  return { status: response.status, text, requestId, took, timing: response.headers.get("server-timing") ?? "", version: etag ? etag[1] : null, json: () => JSON.parse(text) };
 }
 
 /** @param {string} text */

@@ -47,7 +47,7 @@ export function field(label, input, hint) {
 export const complain = (place, content) => fill(place, content);
 
 const KEYS = [
-  ["/", "Search users"], ["g then o, u, c, s", "Overview, users, clients, settings"], ["j, k", "Next and previous row of a list"],
+  ["/", "Search users"], ["g then o, u, c, h, s", "Overview, users, clients, history, settings"], ["j, k", "Next and previous row of a list"],
   ["Enter", "Open the row"], ["Ctrl S or ⌘ S", "Review the changes, then save them"], ["Esc", "Close"], ["?", "This list"],
 ];
 

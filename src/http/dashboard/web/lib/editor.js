@@ -26,6 +26,7 @@ class PlainEditor {
     this.area = h("textarea", { class: "plain-text", "aria-label": label, "aria-describedby": describedBy, spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", readonly: readOnly, value: text });
     this.box = h("div", { class: "plain" }, this.gutter, this.area);
     /** @type {[number, string][]} */ this.marks = [];
+    /** @type {Map<number, string>} */ this.notes = new Map();
     this.area.addEventListener("input", () => { this.number(); onChange(); });
     this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
     parent.append(this.box);
@@ -35,7 +36,8 @@ class PlainEditor {
     const lines = this.area.value.split("\n").length;
     const marked = new Map(this.marks);
     this.area.rows = Math.min(Math.max(lines, 10), 30);
-    this.gutter.replaceChildren(...Array.from({ length: lines }, (_, at) => h("div", { class: marked.has(at + 1) ? `g-${marked.get(at + 1)}` : null }, at + 1)));
+    const notes = this.notes;
+    this.gutter.replaceChildren(...Array.from({ length: lines }, (_, at) => h("div", { class: marked.has(at + 1) ? `g-${marked.get(at + 1)}` : null }, notes.size > 0 && h("span", { class: "note", title: notes.get(at + 1) }, notes.get(at + 1) ?? ""), at + 1)));
   }
   text() { return this.area.value; }
   /** @param {string} next */
@@ -50,6 +52,8 @@ class PlainEditor {
   }
   /** @param {[number, string][]} marks */
   setMarks(marks) { this.marks = marks; this.number(); }
+  /** @param {[number, string][]} notes */
+  setNotes(notes) { this.notes = new Map(notes); this.number(); }
   /** @param {number} from @param {number} to */
   select(from, to) { this.area.focus(); this.area.setSelectionRange(from, to); }
   /** @param {boolean} is */
@@ -75,6 +79,8 @@ export class JsonEditor extends HTMLElement {
     for (const [line, name] of marks) if (!first.has(line)) first.set(line, name);
     this.inner?.setMarks([...first].sort((left, right) => left[0] - right[0]));
   }
+  /** Puts a few words beside lines, in their order. @param {[number, string][]} notes */
+  annotate(notes) { this.inner?.setNotes(notes); }
   /** @param {number} from @param {number} to */
   select(from, to) { this.inner?.select(from, to); }
   /** @param {boolean} is */

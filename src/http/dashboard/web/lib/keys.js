@@ -17,7 +17,7 @@ export function listen({ go, save, search }) {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
     const wasGoing = isGoing;
     isGoing = false;
-    if (wasGoing && { o: 1, u: 1, c: 1, s: 1 }[event.key]) go(event.key);
+    if (wasGoing && { o: 1, u: 1, c: 1, h: 1, s: 1 }[event.key]) go(event.key);
     else if (event.key === "g") isGoing = true;
     else if (event.key === "/") search();
     else if (event.key === "?") showKeys();

@@ -51,8 +51,8 @@ function lines(old, next) {
   return out;
 }
 
-/** @param {string} bag @param {Change} change @param {boolean} isOnly */
-function row(bag, { key, op, before, after }, isOnly) {
+/** The value before and after. @param {Change} change */
+export function changed({ op, before, after }) {
   const value = [];
   if (op === "change" && before !== undefined && after !== undefined && isNested(before) && isNested(after)) {
     value.push(badge("replaced whole"), inner(before, after));
@@ -61,14 +61,20 @@ function row(bag, { key, op, before, after }, isOnly) {
     if (op === "change") value.push(" → ");
     if (after !== undefined) value.push(folded("ins", after));
   }
-  return h("tr", { "data-key": key, "data-bag": bag, "data-op": op }, h("td", null, mark(op)), h("td", { class: "mono" }, !isOnly && h("span", { class: "dim" }, `${bag}.`), key), h("td", { class: "mono" }, value));
+  return value;
+}
+
+/** @param {string} bag @param {Change} change @param {boolean} isOnly */
+function row(bag, change, isOnly) {
+  const { key, op } = change;
+  return h("tr", { "data-key": key, "data-bag": bag, "data-op": op }, h("td", null, mark(op)), h("td", { class: "mono" }, !isOnly && h("span", { class: "dim" }, `${bag}.`), key), h("td", { class: "mono" }, changed(change)));
 }
 
 /**
  * The card; `extra` is put beside the buttons.
- * @param {{ parts: { bag: string, changes: Change[] }[], asked: import("./snippets.js").Asked, onSave: () => void, onBack: () => void, isBusy: boolean, notice?: any }} options
+ * @param {{ parts: { bag: string, changes: Change[] }[], asked: import("./snippets.js").Asked, onSave: () => void, onBack: () => void, isBusy: boolean, verb?: string, back?: string }} options
  */
-export function reviewCard({ parts, asked, onSave, onBack, isBusy, notice }) {
+export function reviewCard({ parts, asked, onSave, onBack, isBusy, verb = "Save", back = "Keep editing" }) {
   const dirty = parts.filter(({ changes }) => changes.length > 0);
   const total = dirty.reduce((sum, { changes }) => sum + changes.length, 0);
   const bags = dirty.map(({ bag }) => h("code", null, bag));
@@ -93,8 +99,7 @@ export function reviewCard({ parts, asked, onSave, onBack, isBusy, notice }) {
         h("div", { class: "row wrap" }, h("span", { class: "small muted" }, "The same change from a terminal"), h("span", { class: "push pills", role: "group", "aria-label": "Language" }, tabs),
           h("button", { class: "btn ghost sm", type: "button", "data-testid": "copy-curl", onclick: () => copy(code.textContent ?? "", "the request") }, "Copy")),
         code,
-        notice,
         h("div", { class: "row wrap" },
-          h("button", { class: "btn primary", type: "button", "data-testid": "save", disabled: isBusy, onclick: onSave }, `Save ${counted(total, "change")} `, h("kbd", null, "Ctrl S")),
-          h("button", { class: "btn", type: "button", onclick: onBack }, "Keep editing")))));
+          h("button", { class: "btn primary", type: "button", "data-testid": "save", disabled: isBusy, onclick: onSave }, `${verb} ${counted(total, "change")} `, h("kbd", null, "Ctrl S")),
+          h("button", { class: "btn", type: "button", onclick: onBack }, back)))));
 }

@@ -7,15 +7,15 @@ const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const literal = (text) => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /**
- * @typedef {{ url: string, path: string, version: string | null, body: string }} Asked
+ * @typedef {{ url: string, method?: string, path: string, version: string | null, body: string }} Asked
  * @type {{ name: string, label: string, write: (asked: Asked) => string }[]}
  */
 export const LANGUAGES = [
   {
     name: "curl",
     label: "curl",
-    write: ({ path, version, body }) => [
-      "curl -X PATCH",
+    write: ({ method = "PATCH", path, version, body }) => [
+      `curl -X ${method}`,
       `"$DOSSIER_URL${path}"`,
       '-H "authorization: Bearer $DOSSIER_TOKEN"',
       ...(version ? [`-H 'if-match: "${version}"'`] : []),
@@ -26,8 +26,8 @@ export const LANGUAGES = [
   {
     name: "node",
     label: "Node",
-    write: ({ path, version, body }) => `const answer = await fetch(process.env.DOSSIER_URL + ${literal(path)}, {
-  method: "PATCH",
+    write: ({ method = "PATCH", path, version, body }) => `const answer = await fetch(process.env.DOSSIER_URL + ${literal(path)}, {
+  method: "${method}",
   headers: {
     authorization: \`Bearer \${process.env.DOSSIER_TOKEN}\`,
     "content-type": "application/json",${version ? `\n    "if-match": '"${version}"',` : ""}
@@ -39,11 +39,11 @@ if (!answer.ok) throw new Error(await answer.text());`,
   {
     name: "python",
     label: "Python",
-    write: ({ path, version, body }) => `import os, urllib.request
+    write: ({ method = "PATCH", path, version, body }) => `import os, urllib.request
 
 request = urllib.request.Request(
     os.environ["DOSSIER_URL"] + ${literal(path)},
-    method="PATCH",
+    method="${method}",
     headers={
         "authorization": "Bearer " + os.environ["DOSSIER_TOKEN"],
         "content-type": "application/json",${version ? `\n        "if-match": '"${version}"',` : ""}
@@ -55,8 +55,8 @@ urllib.request.urlopen(request).read()`,
   {
     name: "httpie",
     label: "HTTPie",
-    write: ({ path, version, body }) => [
-      `printf %s ${shell(body)} | http PATCH "$DOSSIER_URL${path}"`,
+    write: ({ method = "PATCH", path, version, body }) => [
+      `printf %s ${shell(body)} | http ${method} "$DOSSIER_URL${path}"`,
       '"authorization: Bearer $DOSSIER_TOKEN"',
       ...(version ? [`'if-match: "${version}"'`] : []),
       "'content-type: application/json'",

@@ -4,7 +4,9 @@
 import { call, get } from "../lib/api.js";
 import { badge, failure, fill, h } from "../lib/dom.js";
 import { ago, grouped, lasting, limit, size, when } from "../lib/format.js";
+import * as past from "../lib/past.js";
 import * as session from "../lib/session.js";
+import { recentChanges } from "./history.js";
 
 const EVERY = 1000;
 const KEPT = 40;
@@ -36,7 +38,8 @@ export async function overviewPage() {
   const tiles = h("div", { class: "tiles" });
   const cards = h("div", { class: "two" });
   const foot = h("div", { class: "stack-s" });
-  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push" }, state)), tiles, cards, foot);
+  const recent = past.isKept() ? recentChanges() : null;
+  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push" }, state)), tiles, cards, foot, recent?.node);
   /** @type {{ at: number, requests: number, version: number } | null} */ let last = null;
   /** @type {number[]} */ const requests = [];
   /** @type {number[]} */ const writes = [];
@@ -106,5 +109,5 @@ export async function overviewPage() {
   draw(first);
   if (session.can("dossier:operator") && !first.snapshots.in_memory) fill(foot, h("div", { class: "row" }, take), taken);
   timer = window.setTimeout(poll, EVERY);
-  return { ...page, close: () => { isOver = true; clearTimeout(timer); } };
+  return { ...page, close: () => { isOver = true; clearTimeout(timer); recent?.close(); } };
 }

@@ -2,16 +2,19 @@
 // One user: the header, the tabs, and what they share. The profile is kept as the text the
 // API sent; parts of it are taken as places in that text.
 
-import { ApiError, call, get, userPath } from "../lib/api.js";
+import { ApiError, call, get, isOwn, userPath } from "../lib/api.js";
 import { ask, confirmed } from "../lib/dialog.js";
 import { badge, chip, copy, failure, fill, h, toast } from "../lib/dom.js";
 import { loadEditor } from "../lib/editor.js";
 import { ago, initials, when } from "../lib/format.js";
 import { members, shown } from "../lib/json.js";
+import { follow } from "../lib/live.js";
+import * as past from "../lib/past.js";
 import * as session from "../lib/session.js";
 import { claimsTab } from "./user/claims.js";
 import { deleteUser } from "./user/delete.js";
 import { detailsTab } from "./user/details.js";
+import { historyTab } from "./user/history.js";
 import { rawTab } from "./user/raw.js";
 
 /** A user as the API sent it, with its version. */
@@ -39,28 +42,31 @@ export async function fetchProfile(id) {
 
 /**
  * What the tabs are given: the profile as it is now, and a way to say that it changed.
- * @typedef {{ profile: Profile, rich: any, renew: (profile: Profile) => void, listeners: (() => void)[] }} Shared
- * @typedef {{ node: any, save?: () => void, isDirty?: () => boolean, close?: () => void }} Tab
+ * @typedef {{ profile: Profile, rich: any, place: import("../app.js").Place, base: string, renew: (profile: Profile) => void, listeners: (() => void)[] }} Shared
+ * @typedef {{ node: any, save?: () => void, isDirty?: () => boolean, isBusy?: () => boolean, isBehind?: () => boolean, close?: () => void }} Tab
  */
 
 /** In their order; a tab may be left out for whom it has nothing. */
 const TABS = [
   { name: "details", path: "", label: "Details", open: detailsTab },
+  { name: "history", path: "/history", label: "History", open: historyTab, isThere: past.isKept },
   { name: "raw", path: "/raw", label: "Raw JSON", open: rawTab },
   { name: "claims", path: "/claims", label: "Token claims", open: claimsTab },
 ];
 
 /** @param {import("../app.js").Place} place @param {string} id @param {string | undefined} tab @returns {Promise<import("../app.js").Page>} */
 export async function userPage(place, id, tab) {
-  const chosen = TABS.find(({ name, path }) => (tab ? name === tab && path !== "" : path === ""));
+  const tabs = TABS.filter(({ isThere }) => !isThere || isThere());
+  const chosen = tabs.find(({ name, path }) => (tab ? name === tab && path !== "" : path === ""));
   /** @type {[string, string?]} */ const up = ["Users", session.home("/users")];
   const missing = (/** @type {string} */ title, /** @type {any} */ text) =>
     ({ title, section: "users", crumbs: [up, /** @type {[string]} */ ([title])], node: h("div", { class: "empty card", "data-testid": "missing" }, h("h1", null, title), h("p", null, text), h("p", null, h("a", { href: up[1] }, "All users"))) });
-  if (!chosen) return missing("No such page", "A user has the pages Details, Raw JSON and Token claims.");
+  if (!chosen) return missing("No such page", `A user has the pages ${tabs.map(({ label }) => label).join(", ")}.`);
+  const base = session.home(`/users/${encodeURIComponent(id)}`);
   /** @type {Shared} */ let shared;
   try {
     const [profile, rich] = await Promise.all([fetchProfile(id), loadEditor()]);
-    shared = { profile, rich, renew, listeners: [] };
+    shared = { profile, rich, place, base, renew, listeners: [] };
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return missing("No such user", ["There is no user ", h("code", null, id), " in this tenant."]);
     throw error;
@@ -74,8 +80,9 @@ export async function userPage(place, id, tab) {
   }
   header(head, shared, place);
   const opened = await chosen.open(shared);
-  const base = session.home(`/users/${encodeURIComponent(id)}`);
-  const buttons = TABS.map(({ name, path, label }) => {
+  const notice = h("div", { "aria-live": "polite" });
+  const end = live(shared, notice, opened);
+  const buttons = tabs.map(({ name, path, label }) => {
     const isChosen = name === chosen.name;
     return h("button", { role: "tab", type: "button", id: `tab-${name}`, "aria-selected": String(isChosen), "aria-controls": isChosen ? "panel" : null, tabindex: isChosen ? "0" : "-1", "data-testid": `tab-${name}`, onclick: () => { if (!isChosen) place.go(base + path).then(() => document.getElementById(`tab-${name}`)?.focus()); } }, label);
   });
@@ -87,9 +94,9 @@ export async function userPage(place, id, tab) {
     buttons[to].focus();
   };
   const node = h("div", { class: "stack" }, head,
-    h("div", { class: "tabs", role: "tablist", "aria-label": "Profile", onkeydown: keys }, buttons),
+    h("div", { class: "tabs", role: "tablist", "aria-label": "Profile", onkeydown: keys }, buttons), notice,
     h("div", { class: "stack", role: "tabpanel", id: "panel", "aria-labelledby": `tab-${chosen.name}` }, opened.node));
-  return { title: shared.profile.name, section: "users", crumbs: [up, [shared.profile.name]], node, save: opened.save, isDirty: opened.isDirty, close: opened.close };
+  return { title: shared.profile.name, section: "users", crumbs: [up, [shared.profile.name]], node, save: opened.save, isDirty: opened.isDirty, close: () => { end(); opened.close?.(); } };
 }
 
 /** @param {Element} place @param {Shared} shared @param {import("../app.js").Place} router */
@@ -113,6 +120,56 @@ function header(place, shared, router) {
       session.can("delete:users") && h("button", { class: "btn danger", type: "button", "data-testid": "delete", onclick: async () => {
         if (await deleteUser(profile.id, profile.name, profile.version)) { toast("Deleted"); router.go(session.home("/users"), true); }
       } }, "Delete…")));
+}
+
+const PAUSE = 100;
+
+/**
+ * Takes over what others change while the page is open, and says who it was.
+ * @param {Shared} shared @param {Element} notice @param {Tab} tab
+ */
+function live(shared, notice, tab) {
+  const { id } = shared.profile;
+  let [timer, isOver, isLooking, again] = [0, false, false, false];
+  const soon = () => { clearTimeout(timer); timer = window.setTimeout(look, PAUSE); };
+  async function look() {
+    if (isLooking || tab.isBusy?.()) { again = true; if (!isLooking) soon(); return; }
+    isLooking = true;
+    try {
+      await compare();
+    } catch {
+      // What it is now is shown with the next change, or asked when it is saved.
+    }
+    isLooking = false;
+    if (again && !isOver) { again = false; soon(); }
+  }
+  async function compare() {
+    const before = Number(shared.profile.version);
+    /** @type {Profile | null} */ let profile = null;
+    try {
+      profile = await fetchProfile(id);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    }
+    if (isOver || (profile && Number(profile.version) <= before)) return;
+    const { entries } = await past.changesOf(id, 20);
+    if (isOver || tab.isBusy?.() || Number(shared.profile.version) !== before) { again = true; return; }
+    const theirs = entries.filter(({ version, requestId }) => Number(version) > before && !isOwn(requestId));
+    if (profile) shared.renew(profile);
+    if (theirs.length > 0) tell(theirs, profile !== null);
+  }
+  /** @param {import("../lib/past.js").Entry[]} theirs @param {boolean} isThere */
+  function tell(theirs, isThere) {
+    const [last] = theirs;
+    const actors = [...new Set(theirs.map(({ actor }) => actor || "unknown"))].flatMap((actor, at) => [at > 0 && ", ", h("code", null, actor)]);
+    const all = { ...last, changes: theirs.flatMap(({ changes }) => changes).filter(({ path }, at, list) => list.findIndex((one) => one.path === path) === at) };
+    const state = !isThere ? "" : tab.isBehind?.() ? " Your unsaved changes are still here; saving them asks first." : tab.isDirty?.() ? " Your unsaved changes do not touch it." : "";
+    fill(notice, h("div", { class: `banner ${isThere ? "info" : "bad"}`, "data-testid": "live-notice" },
+      h("div", null, isThere ? "Changed" : "Deleted", " just now by ", actors, ` (version ${last.version})`, isThere && [": ", past.paths(all)], ".", state),
+      h("button", { class: "btn ghost sm", type: "button", onclick: () => fill(notice) }, "Dismiss")));
+  }
+  const stop = follow((changed, version) => { if (changed === id && version > Number(shared.profile.version)) soon(); }, soon);
+  return () => { isOver = true; clearTimeout(timer); stop(); };
 }
 
 const WANTED = "dossier.picture";

@@ -57,7 +57,7 @@ export async function usersPage(place) {
     const answer = await get(`/api/v2/users?${query}`);
     const { users, total } = answer.json();
     if (asked.q) remember(asked.q);
-    fill(result, total === 0 ? empty(asked.q, () => place.go(address({ q: "" })), () => create(place)) : list(users, total, answer.took, asked, address, place));
+    fill(result, total === 0 ? empty(asked.q, () => place.go(address({ q: "" })), () => create(place)) : list(users, total, told(answer), asked, address, place));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     fill(result, queryFault(asked.q, error) ?? failure(error));
@@ -96,7 +96,14 @@ function empty(q, clear, make) {
     h("p", { class: "row" }, session.can("create:users") && h("button", { class: "btn primary", type: "button", onclick: make }, "Create user"), h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command")));
 }
 
-/** @param {any[]} users @param {number} total @param {number} took @param {any} asked @param {(change: any) => string} address @param {import("../app.js").Place} place */
+/** How long the server searched and where it looked, else how long the answer took. @param {{ timing: string, took: number }} answer */
+function told({ timing, took }) {
+  const how = /desc="(index|hybrid|scan)"/.exec(timing);
+  const millis = /dur=([0-9.]+)/.exec(timing);
+  return how && millis ? `${Number(millis[1]).toFixed(1)} ms · ${how[1]}` : `${took.toFixed(0)} ms`;
+}
+
+/** @param {any[]} users @param {number} total @param {string} took @param {any} asked @param {(change: any) => string} address @param {import("../app.js").Place} place */
 function list(users, total, took, asked, address, place) {
   const head = COLUMNS.map(({ label, sort }) => {
     if (!sort) return h("th", null, label);
@@ -121,7 +128,7 @@ function list(users, total, took, asked, address, place) {
   const step = (/** @type {number} */ to, /** @type {string} */ label) => (to >= 1 && to <= pages ? h("a", { class: "btn sm", href: address({ page: to }) }, label) : h("span", { class: "btn sm", "aria-disabled": "true" }, label));
   const sizes = h("select", { class: "input", "aria-label": "Users on a page", onchange: () => place.go(address({ size: Number(sizes.value) })) }, SIZES.map((one) => h("option", { value: one, selected: one === asked.size }, `${one} / page`)));
   return [
-    h("p", { class: "small muted", "data-testid": "summary" }, `${grouped(total)} ${total === 1 ? "user" : "users"}${asked.q ? " match" : ""} · ${took.toFixed(0)} ms`),
+    h("p", { class: "small muted", "data-testid": "summary" }, `${grouped(total)} ${total === 1 ? "user" : "users"}${asked.q ? " match" : ""} · ${took}`),
     bulk,
     h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Users" }, h("table", { class: "wide" }, h("thead", null, h("tr", null, h("th", null, h("span", { class: "vh" }, "Selected")), head)), h("tbody", null, rows))),
     h("nav", { class: "row wrap", "aria-label": "Pages" }, sizes, h("span", { class: "push small muted" }, `Page ${grouped(asked.page)} of ${grouped(pages)}`), step(asked.page - 1, "‹ Previous"), step(asked.page + 1, "Next ›")),

@@ -78,5 +78,6 @@ export async function claimsTab(shared) {
     if (!(error instanceof ApiError)) throw error;
     fill(body, failure(error));
   }
+  shared.listeners.push(() => { load().catch((error) => fill(problem, failure(error))); });
   return { node };
 }

@@ -1,13 +1,15 @@
 // @ts-check
-// The seed's sections in its order. Recent changes come with the history, as a fourth entry here.
+// The seed's sections in its order, and below them what was changed last.
 
+import * as past from "../../lib/past.js";
 import { identitySection } from "./identity.js";
 import { MetadataSection } from "./metadata.js";
 import { providerSection } from "./provider.js";
+import { recentSection } from "./recent.js";
 
 /** @param {import("../user.js").Shared} shared @returns {Promise<import("../user.js").Tab>} */
 export async function detailsTab(shared) {
   const metadata = new MetadataSection(shared);
-  const sections = [identitySection(shared), metadata.node, providerSection(shared, (key, raw) => metadata.override(key, raw))];
-  return { node: sections, save: () => metadata.shortcut(), isDirty: () => metadata.isDirty(), close: () => metadata.close() };
+  const sections = [identitySection(shared), metadata.node, providerSection(shared, (key, raw) => metadata.override(key, raw)), past.isKept() && recentSection(shared)];
+  return { node: sections, save: () => metadata.shortcut(), isDirty: () => metadata.isDirty(), isBusy: () => metadata.isBusy, isBehind: () => metadata.isBehind(), close: () => metadata.close() };
 }

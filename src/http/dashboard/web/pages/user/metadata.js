@@ -9,27 +9,29 @@ import { ask, confirmed } from "../../lib/dialog.js";
 import { badge, failure, fill, h, toast } from "../../lib/dom.js";
 import { draftOf, keepDraft } from "../../lib/drafts.js";
 import { JsonEditor } from "../../lib/editor.js";
-import { counted, grouped, limit, size } from "../../lib/format.js";
+import { ago, counted, grouped, limit, size } from "../../lib/format.js";
 import { bytes, check, format, place, read } from "../../lib/json.js";
+import * as past from "../../lib/past.js";
 import { reviewCard } from "../../lib/review.js";
 import * as session from "../../lib/session.js";
 import { fetchProfile, Profile } from "../user.js";
 
 /** @typedef {import("../../lib/changes.js").Change} Change */
 
-const BAGS = [
+export const BAGS = [
   { bag: "user_metadata", note: "user can edit", scopes: ["update:users"] },
   { bag: "app_metadata", note: "user cannot edit", scopes: ["update:users", "update:users_app_metadata"] },
 ];
 
 /** One metadata object: its text, what is wrong with it, what changed. */
 class Pane {
-  /** @param {{ bag: string, note: string, scopes: string[] }} kind @param {import("../user.js").Shared} shared @param {() => void} onEdit */
-  constructor({ bag, note, scopes }, shared, onEdit) {
+  /** @param {{ bag: string, note: string, scopes: string[] }} kind @param {import("../user.js").Shared} shared @param {() => void} onEdit @param {(pane: Pane) => void} onBlame */
+  constructor({ bag, note, scopes }, shared, onEdit, onBlame) {
     this.bag = bag;
     this.base = shared.profile.bag(bag);
     this.canEdit = session.can(...scopes);
     /** @type {Change[]} */ this.changes = [];
+    this.isAnnotated = false;
     /** @type {import("../../lib/json.js").Finding[]} */ this.errors = [];
     this.limit = session.info().limits[bag];
     this.count = h("span", { class: "badge warn push", role: "status", hidden: true, "data-testid": `dirty-${bag}` });
@@ -39,7 +41,10 @@ class Pane {
     this.meter = h("span", { class: "meter", "aria-hidden": "true" }, this.fullness);
     this.bytes = h("span", { "data-testid": `bytes-${bag}` });
     this.state = h("span", { class: "badge ok", "data-testid": `state-${bag}` });
-    this.tidy = h("button", { class: "btn ghost sm push", type: "button", onclick: () => this.format() }, "Format");
+    /** @type {Map<string, { version: string, actor: string, at: string }> | null} */ this.blame = null;
+    this.who = h("button", { class: "btn ghost sm", type: "button", "aria-pressed": "false", "data-testid": `blame-${bag}`, title: "Who set which key, and when", onclick: () => onBlame(this) }, "Blame", h("span", { class: "vh" }, ` of ${bag}`));
+    this.told = h("ul", { class: "vh", "aria-label": `Who set which key of ${bag}` });
+    this.tidy = h("button", { class: "btn ghost sm", type: "button", onclick: () => this.format() }, "Format");
     this.discard = h("button", { class: "btn ghost sm", type: "button", onclick: () => this.reset() }, "Discard");
     this.editor = /** @type {JsonEditor} */ (document.createElement("json-editor"));
     this.editor.start(shared.rich, { text: format(this.base), label: `${bag}, JSON`, readOnly: !this.canEdit, describedBy: `alert-${bag}` });
@@ -47,7 +52,7 @@ class Pane {
     this.node = h("article", { class: "card editor", "aria-labelledby": `h-${bag}`, "data-testid": `editor-${bag}` },
       h("header", null, h("h3", { id: `h-${bag}` }, h("code", null, bag)), badge(this.canEdit ? note : "read-only for you"), this.count),
       this.editor, this.alert, this.hints,
-      h("footer", null, this.meter, this.bytes, this.state, this.canEdit && [this.tidy, this.discard]));
+      h("footer", null, this.meter, this.bytes, this.state, h("span", { class: "row push" }, past.isKept() && this.who, this.canEdit && [this.tidy, this.discard])), this.told);
     this.look();
   }
 
@@ -97,6 +102,28 @@ class Pane {
       for (let line = place(text, keyStart).line; line <= place(text, value.end).line; line += 1) marks.push([line, kind]);
     }
     this.editor.mark(marks);
+    this.annotate(text, node, kinds);
+  }
+
+  /** Says beside each key who set it and when. @param {string} text @param {import("../../lib/json.js").Node | null} node @param {Map<string, string>} kinds */
+  annotate(text, node, kinds) {
+    if (!this.blame && !this.isAnnotated) return;
+    this.isAnnotated = this.blame !== null;
+    const known = this.blame ?? new Map();
+    const notes = (this.blame ? node?.members ?? [] : []).map(({ key, keyStart }) => {
+      const found = known.get(key);
+      const words = kinds.has(key) ? "not saved" : found ? [`v${found.version}`, found.at && ago(Date.parse(found.at)), found.actor].filter(Boolean).join(" · ") : "unknown";
+      return { key, line: place(text, keyStart).line, words };
+    });
+    this.editor.annotate(notes.filter(({ line }, at) => at === 0 || notes[at - 1].line !== line).map(({ line, words }) => /** @type {[number, string]} */ ([line, words])));
+    fill(this.told, notes.map(({ key, words }) => h("li", null, `${key}: ${words}`)));
+  }
+
+  /** Shows who set what, or no more. @param {Map<string, { version: string, actor: string, at: string }> | null} blame */
+  show(blame) {
+    this.blame = blame;
+    this.who.setAttribute("aria-pressed", String(blame !== null));
+    this.look();
   }
 
   format() { if (read(this.editor.value).node) this.editor.value = format(this.editor.value); }
@@ -110,6 +137,13 @@ class Pane {
   }
 }
 
+/** Who changed the user since, as far as that is kept and may be known. @param {Profile} profile @param {string | null} since @returns {Promise<string[]>} */
+async function others(profile, since) {
+  if (!past.isKept()) return [];
+  const { entries } = await past.changesOf(profile.id, 20).catch(() => ({ entries: [] }));
+  return [...new Set(entries.filter(({ version, actor }) => Number(version) > Number(since) && actor).map(({ actor }) => actor))];
+}
+
 export class MetadataSection {
   /** @param {import("../user.js").Shared} shared */
   constructor(shared) {
@@ -118,7 +152,7 @@ export class MetadataSection {
     this.isOpen = false;
     this.isBusy = false;
     this.draftTimer = 0;
-    this.panes = BAGS.map((kind) => new Pane(kind, shared, () => this.edited()));
+    this.panes = BAGS.map((kind) => new Pane(kind, shared, () => this.edited(), (pane) => this.blame(pane)));
     this.notice = h("div", { "aria-live": "polite" });
     this.card = h("div");
     this.button = h("button", { class: "btn primary", type: "button", "data-testid": "review-button", onclick: () => this.open() }, "Review changes");
@@ -127,7 +161,7 @@ export class MetadataSection {
       h("header", null, h("h2", { id: "h-md" }, "Metadata"), h("p", null, "The part of the profile you can change. Keys at the root merge on save; everything below a key is replaced; a removed key is sent as ", h("code", null, "null"), ".")),
       this.notice, h("div", { class: "two" }, this.panes.map((pane) => pane.node)),
       canEdit && h("div", { class: "row wrap" }, this.button, h("span", { class: "small muted" }, "Nothing is sent before you have seen it.")), this.card);
-    shared.listeners.push(() => this.take(shared.profile));
+    shared.listeners.push(() => { this.take(shared.profile); this.blameAgain(); });
     this.offerDrafts();
     this.refresh();
   }
@@ -135,6 +169,23 @@ export class MetadataSection {
   isDirty() { return this.panes.some((pane) => pane.isDirty); }
   get total() { return this.panes.reduce((sum, pane) => sum + pane.changes.length, 0); }
   get isSound() { return this.panes.every((pane) => pane.errors.length === 0); }
+
+  /** @param {Pane} pane */
+  async blame(pane) {
+    if (pane.blame) { pane.show(null); return; }
+    try {
+      pane.show((await past.blameOf(this.shared.profile.id)).get(pane.bag) ?? new Map());
+    } catch (error) {
+      fill(this.notice, failure(error));
+    }
+  }
+
+  async blameAgain() {
+    const open = this.panes.filter((pane) => pane.blame);
+    if (open.length === 0) return;
+    const found = await past.blameOf(this.shared.profile.id).catch(() => new Map());
+    for (const pane of open) pane.show(found.get(pane.bag) ?? new Map());
+  }
 
   edited() {
     this.refresh();
@@ -228,14 +279,20 @@ export class MetadataSection {
 
   /** Takes over what something else on this page changed, where that costs no unsaved change. @param {Profile} profile */
   take(profile) {
-    if (profile.version === this.version) return;
+    // What is being reviewed or sent is not changed under anybody's hands.
+    if (profile.version === this.version || this.isOpen || this.isBusy) return;
     const kept = this.panes.map((pane) => ({ pane, mine: pane.changes, theirs: diff(pane.base, profile.bag(pane.bag)) }));
     // With a clash the old version stays, and saving asks.
     if (this.panes.some((pane) => pane.errors.length > 0) || kept.some(({ mine, theirs }) => overlap(mine, theirs).length > 0)) return;
+    const other = kept.filter(({ theirs }) => theirs.length > 0);
+    if (other.some(({ pane, mine }) => mine.length > 0 && pane.node.contains(document.activeElement))) return;
     this.version = profile.version;
-    for (const { pane, mine } of kept) pane.rebase(profile, mine);
+    for (const { pane, mine } of other) pane.rebase(profile, mine);
     this.refresh();
   }
+
+  /** Whether somebody's change waits until these are saved. */
+  isBehind() { return this.version !== this.shared.profile.version; }
 
   /** Somebody else was faster. @param {ApiError} refused */
   async conflict(refused) {
@@ -255,8 +312,9 @@ export class MetadataSection {
     const named = parts.flatMap(({ pane, theirs }) => theirs.map(({ key }) => `${pane.bag}.${key}`));
     const told = Array.isArray(refused.body?.changed) ? refused.body.changed.map((/** @type {any} */ one) => one.path).filter((/** @type {any} */ path) => typeof path === "string") : [];
     const paths = named.length > 0 ? named : told.length > 0 ? told : ["something outside the metadata"];
+    const actors = await others(profile, this.version);
     fill(this.notice, h("div", { class: "banner info", role: "alert", "data-testid": "disjoint" },
-      h("div", null, `Version ${profile.version} changed `, paths.flatMap((path, at) => [at > 0 && ", ", h("code", null, path)]), "; your change does not touch it."),
+      h("div", null, `Version ${profile.version}`, actors.length > 0 && [" by ", actors.flatMap((actor, at) => [at > 0 && ", ", h("code", null, actor)])], " changed ", paths.flatMap((path, at) => [at > 0 && ", ", h("code", null, path)]), "; your change does not touch it."),
       h("button", { class: "btn primary", type: "button", "data-testid": "save-on-top", onclick: () => {
         for (const { pane, mine } of parts) pane.rebase(profile, mine);
         this.version = profile.version;

@@ -8,11 +8,11 @@ import * as session from "../../lib/session.js";
 /** Members of the profile that Dossier keeps itself. */
 const OURS = new Set(["user_id", "identities", "user_metadata", "app_metadata", "created_at", "updated_at", "last_login", "last_ip", "logins_count", "last_password_reset", "blocked", "multifactor", "email_verified", "phone_verified", "blocked_for"]);
 
-/** @param {import("../user.js").Shared} shared @param {(key: string, raw: string) => void} override */
+/** @param {import("../user.js").Shared} shared @param {((key: string, raw: string) => void) | null} override none where nothing can be changed */
 export function providerSection(shared, override) {
   const head = h("header");
   const body = h("div", { class: "stack-s" });
-  const canOverride = session.can("update:users");
+  const canOverride = override !== null && session.can("update:users");
   const draw = () => {
     const { profile } = shared;
     const [primary, ...others] = identities(profile);
@@ -25,7 +25,7 @@ export function providerSection(shared, override) {
       return h("tr", { class: isOver ? "over" : null, "data-attribute": key, "data-source": isOver ? "user_metadata" : "provider" },
         h("td", { class: "mono" }, key), h("td", { class: "mono" }, isOver ? h("del", null, shown(raw)) : linked(shown(raw))),
         h("td", { class: "mono", "data-effective": true }, isOver ? linked(shown(mine)) : linked(shown(raw))),
-        h("td", null, isOver ? badge("from user_metadata", "accent") : canOverride && h("button", { class: "btn ghost sm", type: "button", "aria-label": `Override ${key}`, onclick: () => override(key, raw) }, "Override…")));
+        h("td", null, isOver ? badge("from user_metadata", "accent") : canOverride && h("button", { class: "btn ghost sm", type: "button", "aria-label": `Override ${key}`, onclick: () => override?.(key, raw) }, "Override…")));
     });
     fill(body,
       h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Provider attributes" },

@@ -8,27 +8,30 @@ import { format } from "../../lib/json.js";
 
 /** @param {import("../user.js").Shared} shared @returns {Promise<import("../user.js").Tab>} */
 export async function rawTab(shared) {
-  const { profile } = shared;
+  const head = h("header");
   const code = h("pre", { class: "code raw", tabindex: "0", "aria-label": "Raw JSON", "data-testid": "raw" });
   const filter = h("input", { class: "input", type: "search", placeholder: "Filter lines", "aria-label": "Filter lines", oninput: () => draw() });
   const indent = h("input", { type: "checkbox", id: "indent", checked: true, onchange: () => draw() });
   const wrap = h("input", { type: "checkbox", id: "wrap", checked: true, onchange: () => code.classList.toggle("nowrap", !wrap.checked) });
   function draw() {
-    const text = indent.checked ? format(profile.text) : profile.text;
+    const { profile } = shared;
+    fill(head, h("h2", { id: "h-raw" }, "Raw JSON"), h("p", { class: "mono" }, `GET ${userPath(profile.id)}`), badge("200", "ok"), h("span", { class: "small muted" }, `etag "${profile.version}" · ${grouped(profile.size)} B`));
+    const text = indent.checked ? format(shared.profile.text) : shared.profile.text;
     const wanted = filter.value.toLowerCase();
     fill(code, wanted ? text.split("\n").filter((line) => line.toLowerCase().includes(wanted)).join("\n") || "No line contains this." : text);
   }
   const download = () => {
-    const url = URL.createObjectURL(new Blob([profile.text], { type: "application/json" }));
-    h("a", { href: url, download: `${profile.id.replace(/[^A-Za-z0-9._-]+/g, "_")}.json` }).click();
+    const url = URL.createObjectURL(new Blob([shared.profile.text], { type: "application/json" }));
+    h("a", { href: url, download: `${shared.profile.id.replace(/[^A-Za-z0-9._-]+/g, "_")}.json` }).click();
     URL.revokeObjectURL(url);
   };
   draw();
+  shared.listeners.push(draw);
   return {
     node: h("section", { class: "sect", "aria-labelledby": "h-raw", "data-testid": "section-raw" },
-      h("header", null, h("h2", { id: "h-raw" }, "Raw JSON"), h("p", { class: "mono" }, `GET ${userPath(profile.id)}`), badge("200", "ok"), h("span", { class: "small muted" }, `etag "${profile.version}" · ${grouped(profile.size)} B`)),
+      head,
       h("div", { class: "row wrap" }, filter, h("span", { class: "row" }, indent, h("label", { for: "indent" }, "Indent")), h("span", { class: "row" }, wrap, h("label", { for: "wrap" }, "Wrap")),
-        h("button", { class: "btn push", type: "button", onclick: () => copy(profile.text, "the JSON") }, "Copy"), h("button", { class: "btn", type: "button", onclick: download }, "Download .json")),
+        h("button", { class: "btn push", type: "button", onclick: () => copy(shared.profile.text, "the JSON") }, "Copy"), h("button", { class: "btn", type: "button", onclick: download }, "Download .json")),
       code),
   };
 }
