@@ -87,7 +87,7 @@ const NAMED = 4;
 export function paths(entry) {
   if (["created", "deleted"].includes(operation(entry))) return [h("span", null, `the ${entry.kind}`)];
   const more = entry.changes.length - NAMED;
-  return [entry.changes.slice(0, NAMED).map(({ path }, at) => [at > 0 && ", ", h("code", null, path)]), more > 0 && ` and ${more} more`, entry.changes.length === 0 && "nothing to be seen"];
+  return [entry.changes.slice(0, NAMED).map(({ path }, at) => [at > 0 && ", ", h("code", null, path)]), more > 0 && ` and ${more} more`, entry.changes.length === 0 && "what the profile does not show"];
 }
 
 /** Who it was; the server itself makes changes too. @param {Entry} entry */

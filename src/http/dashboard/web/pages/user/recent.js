@@ -20,7 +20,7 @@ export function recentSection(shared) {
       if (shared.profile.version !== wanted) return;
       fill(list, entries.slice(0, SHOWN).map((entry, index) => {
         const before = entries[index + 1];
-        const undo = index === 0 && before && session.can("update:users") && h("a", { class: "btn ghost sm", href: `${at(before.version)}&restore=1` }, "Undo", h("span", { class: "vh" }, ` version ${entry.version}`), "…");
+        const undo = index === 0 && before && session.can("update:users") && h("a", { class: "btn ghost sm", href: `${at(before.version)}&restore=1` }, "Undo…", h("span", { class: "vh" }, ` version ${entry.version}`));
         const view = index > 0 && past.operation(entry) !== "deleted" && h("a", { class: "btn ghost sm", href: at(entry.version) }, "View then", h("span", { class: "vh" }, `: version ${entry.version}`));
         return past.line(entry, undo || view);
       }), entries.length === 0 && h("li", { class: "muted" }, "The history keeps no change of this user yet."));
