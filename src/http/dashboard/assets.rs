@@ -76,6 +76,7 @@ static ASSETS: &[Asset] = &[
     own!("pages/user/restore.js", SCRIPT),
     own!("pages/users.js", SCRIPT),
     own!("pages/users/complete.js", SCRIPT),
+    own!("pages/users/import.js", SCRIPT),
     Asset {
         path: EDITOR,
         mime: SCRIPT,

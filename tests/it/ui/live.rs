@@ -78,6 +78,20 @@ fn ui_26_ones_own_change_is_no_news() {
 }
 
 #[test]
+fn ui_26_a_change_of_another_part_of_the_page_is_ones_own_too() {
+    let Some(desk) = desk() else { return };
+    desk.on_jane(FULL, "{}");
+    desk.browser.click("[data-testid=tab-claims]");
+    desk.browser.click("[data-testid=add-entry]");
+    desk.browser.type_into("dialog input.mono", "theme");
+    desk.browser.click("dialog [data-action=save]");
+    desk.browser.until_there("[data-entry=theme]");
+    let version = desk.server.get(TARGET).number("etag");
+    desk.browser.until_text("[data-testid=version]", &format!("version {version}"));
+    assert!(!desk.browser.has(NOTICE), "{}", desk.browser.text(NOTICE));
+}
+
+#[test]
 fn ui_26_a_user_who_was_deleted_is_said_to_be() {
     let Some(desk) = desk() else { return };
     desk.on_jane(FULL, "{}");

@@ -54,6 +54,30 @@ fn a_user_is_created_here() {
 }
 
 #[test]
+fn ui_58_a_file_of_users_is_imported_and_what_was_refused_is_said() {
+    let Some(desk) = desk() else { return };
+    desk.open("/ui/t/default/users");
+    desk.browser.click("[data-testid=import]");
+    let choose = |text: &str| {
+        desk.browser.run_with("const data = new DataTransfer(); data.items.add(new File([arguments[0]], 'users.json')); document.querySelector('dialog input[type=file]').files = data.files", &json!([text]));
+        desk.browser.click("dialog [data-action=import]");
+    };
+    choose("[{");
+    desk.browser.until_text("[data-testid=import] [role=alert]", "line 1, column");
+    let users = json!([
+        {"email": "a@example.com", "user_metadata": {"n": 1}},
+        {"email": "no address"}
+    ]);
+    choose(&users.to_string());
+    let state = "[data-testid=import-state]";
+    desk.browser.until_text(state, "2 rows: 1 new, 0 changed, 1 refused");
+    desk.browser.until_text("[data-testid=import-run] table", "no address");
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until("document.querySelectorAll('[data-row]').length === 1");
+    desk.quiet();
+}
+
+#[test]
 fn ui_60_the_query_is_the_apis_and_its_errors_have_a_caret() {
     let Some(desk) = desk() else { return };
     crowd(&desk, 7);

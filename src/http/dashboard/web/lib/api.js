@@ -19,12 +19,12 @@ const REMEMBERED = 200;
 export const isOwn = (requestId) => sent.includes(requestId);
 
 /**
- * @param {string} method @param {string} path @param {{ body?: string, version?: string | null, signal?: AbortSignal }} [more]
+ * @param {string} method @param {string} path @param {{ body?: string | FormData, version?: string | null, signal?: AbortSignal }} [more]
  */
 export async function call(method, path, { body, version, signal } = {}) {
   /** @type {Record<string, string>} */ const headers = { accept: "application/json" };
   if (method !== "GET") headers["x-dossier-ui"] = "1";
-  if (body !== undefined) headers["content-type"] = "application/json";
+  if (typeof body === "string") headers["content-type"] = "application/json";
   if (version) headers["if-match"] = `"${version}"`;
   const began = performance.now();
   /** @type {Response} */ let response;

@@ -8,6 +8,7 @@ import { ago, grouped, initials, when } from "../lib/format.js";
 import { check } from "../lib/json.js";
 import * as session from "../lib/session.js";
 import { withSuggestions } from "./users/complete.js";
+import { canImport, importUsers } from "./users/import.js";
 
 const SIZES = [10, 20, 50, 100];
 const FIELDS = "user_id,name,nickname,email,identities,logins_count,updated_at,blocked";
@@ -46,7 +47,8 @@ export async function usersPage(place) {
   };
   const result = h("div", { class: "stack" });
   const node = h("div", { class: "stack" },
-    h("div", { class: "row" }, h("h1", null, "Users"), session.can("create:users") && h("button", { class: "btn primary push", type: "button", "data-testid": "new-user", onclick: () => create(place) }, icon("plus"), "Create user")),
+    h("div", { class: "row" }, h("h1", null, "Users"), h("span", { class: "row push" }, canImport() && h("button", { class: "btn", type: "button", "data-testid": "import", onclick: () => importUsers(place) }, "Import JSON…"),
+      session.can("create:users") && h("button", { class: "btn primary", type: "button", "data-testid": "new-user", onclick: () => create(place) }, icon("plus"), "Create user"))),
     searchForm(asked.q, (q) => place.go(address({ q }))), result);
   const page = { title: "Users", section: "users", crumbs: /** @type {[string, string?][]} */ ([["Users"]]), node };
 
