@@ -209,7 +209,7 @@ fn ui_15_another_layout_is_no_change_and_formatting_can_be_undone() {
     desk.on_jane(FULL, "{}");
     desk.edit("user_metadata", FULL);
     assert!(desk.is_disabled(REVIEW));
-    desk.browser.click("[data-testid=editor-user_metadata] footer button");
+    desk.browser.click("[data-testid=editor-user_metadata] footer button:not([data-testid])");
     assert!(desk.edited("user_metadata").contains("\n  \"hobby\""));
     desk.browser.click(&format!("{EDITOR} .cm-content, {EDITOR} textarea"));
     desk.browser.press(&[key::CONTROL, "z"]);
