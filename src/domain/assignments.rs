@@ -62,13 +62,13 @@ impl Assignments {
     }
 
     /// The roles as JSON text; none when there are none.
-    pub(super) fn roles_json(&self) -> Option<String> {
+    pub fn roles_json(&self) -> Option<String> {
         let roles = self.roles.iter().map(String::as_str);
         (!self.roles.is_empty()).then(|| json::array_of(roles))
     }
 
     /// The permissions as JSON text, each `{"api","name"}`; none when there are none.
-    pub(super) fn permissions_json(&self) -> Option<String> {
+    pub fn permissions_json(&self) -> Option<String> {
         let texts: Vec<String> = self
             .permissions
             .iter()

@@ -115,6 +115,8 @@ fn put_present(out: &mut Builder, document: &Document) {
     out.raw("profile", document.json())
         .flag("has_password", Some(user.password.is_some()))
         .raw("entries", &list(&entries))
+        .raw("roles", user.assignments.roles_json().as_deref().unwrap_or("[]"))
+        .raw("permissions", user.assignments.permissions_json().as_deref().unwrap_or("[]"))
         .raw("effective", &effective_json(document));
 }
 
