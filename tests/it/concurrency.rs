@@ -4,6 +4,8 @@ use crate::harness::{Connection, Server};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+mod counters;
+
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 fn create(server: &Server, number: usize) -> String {
