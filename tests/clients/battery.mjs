@@ -102,6 +102,31 @@ export async function run(name, make) {
     assert.deepEqual(user.user_metadata, Object.fromEntries(all.map((at) => [`key${at}`, at])));
   });
 
+  // Where an SDK shows the headers of an answer.
+  if (sdk.userWithTag) {
+    await it("fifty writers at once count with If-Match, and no count is lost", async () => {
+      const [writers, each] = [50, 4];
+      const { user_id: id } = await jane("counted", { app_metadata: { n: 0 } });
+      let refusals = 0;
+      const add = async () => {
+        for (;;) {
+          const { user, tag } = await sdk.userWithTag(id);
+          const body = { app_metadata: { n: user.app_metadata.n + 1 } };
+          const fault = await sdk.patchUserAt(id, body, tag).then(() => undefined, sdk.fault);
+          if (!fault) return;
+          assert.equal(fault.status, 412, JSON.stringify(fault));
+          refusals += 1;
+        }
+      };
+      const count = async () => {
+        for (let at = 0; at < each; at += 1) await add();
+      };
+      await Promise.all(Array.from({ length: writers }, count));
+      assert.equal((await sdk.user(id)).app_metadata.n, writers * each);
+      assert.ok(refusals > 0, "they met each other");
+    });
+  }
+
   await it("a pager meets 120 users once each, and stops", async () => {
     const made = [];
     for (let at = 0; at < 120; at += 20) {

@@ -24,6 +24,11 @@ const make = (options) => {
     createUser: (body) => m.users.create(body),
     user: (id) => m.users.get(id),
     patchUser: (id, body) => m.users.update(id, body),
+    userWithTag: async (id) => {
+      const { data, rawResponse } = await m.users.get(id).withRawResponse();
+      return { user: data, tag: rawResponse.headers.get("etag") };
+    },
+    patchUserAt: (id, body, tag) => m.users.update(id, body, { headers: { "If-Match": tag } }),
     deleteUser: (id) => m.users.delete(id),
     userPage: async (query) => {
       const page = await m.users.list(query);
