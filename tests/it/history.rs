@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 mod feed;
+mod lives;
 
 const USER: &str = "/api/v2/users";
 const OWN: &str = "/dossier/v1/users";

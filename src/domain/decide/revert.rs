@@ -10,6 +10,7 @@ use crate::domain::client::Client;
 use crate::domain::document::Document;
 use crate::domain::history::{Part, Revert};
 use crate::domain::json::{Builder, Object};
+use crate::domain::keys::KeyVersions;
 use crate::domain::metadata::{self, Bag};
 use crate::domain::policy::{Rules, SecretStorage};
 use crate::domain::user::{Profile, User};
@@ -71,7 +72,8 @@ fn made_again(view: &dyn View, moment: Moment<'_>, image: User) -> Result<Vec<Ou
     still_fits(Bag::User, None, image.user_metadata.as_ref(), rules)?;
     still_fits(Bag::App, None, image.app_metadata.as_ref(), rules)?;
     let updated_at = moment.after(image.updated_at);
-    let user = User { version: moment.version, updated_at, ..image };
+    let (version, keys) = (moment.version, KeyVersions::default());
+    let user = User { version, made_at: version, keys, updated_at, ..image };
     Ok(vec![Outcome::User(Document::of(&user))])
 }
 
@@ -163,7 +165,8 @@ pub(super) fn client(
                 image.secret.as_ref().map(crate::domain::client::Secret::hashed)
             }
         };
-        let client = Client { version: moment.version, secret, ..image.clone() };
+        let (version, keys) = (moment.version, KeyVersions::default());
+        let client = Client { version, made_at: version, keys, secret, ..image.clone() };
         return Ok(vec![Outcome::Client(Arc::new(client))]);
     };
     let mut client = before.as_ref().clone();

@@ -39,7 +39,7 @@ pub(crate) struct House {
     /// What its clocks show.
     pub(crate) clocks: Clocks,
     /// Where its history lies, if it has one.
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 /// The two clocks of a house: one that can be set, and one that only goes on.
@@ -84,6 +84,20 @@ impl House {
     /// Opens what is on a disk, with a history that is built anew.
     pub(crate) async fn with_history(disk: &SimDisk) -> Self {
         Self::build(disk, options(), Some(tempfile::tempdir().unwrap())).await
+    }
+
+    /// The house of the next process, on a disk with what this one left: with the history that is
+    /// there, or with one that is built anew.
+    pub(crate) async fn reopened(mut self, disk: &SimDisk, keeps_history: bool) -> Self {
+        if let Some(history) = &self.services.history {
+            history.stop();
+        }
+        let folder = self.folder.take().filter(|_| keeps_history);
+        let folder = folder.unwrap_or_else(|| tempfile::tempdir().unwrap());
+        let clocks = self.clocks.clone();
+        drop(self);
+        let (journal, restored) = reopen(disk, &options());
+        Self::assemble(&clocks, Arc::new(journal), restored, Some(folder)).await
     }
 
     /// Opens what is on a disk with these options of the journal.
@@ -138,12 +152,7 @@ impl House {
         let services = services.with_history(history);
         let services = services.with_steady(Box::new(move || steady.passed()));
         services.is_ready.store(true, Ordering::Release);
-        Self {
-            directory,
-            services: web::Data::new(services),
-            clocks: clocks.clone(),
-            _folder: folder,
-        }
+        Self { directory, services: web::Data::new(services), clocks: clocks.clone(), folder }
     }
 
     /// The default tenant.
