@@ -2,6 +2,7 @@
 //! of it. A bag that is not there counts as `{}`; putting one replaces it whole.
 
 use super::keys::{UPDATE_CLIENT, bag};
+use super::route;
 use crate::domain::change::Channel;
 use crate::domain::client::Client;
 use crate::domain::command::Command;
@@ -15,23 +16,12 @@ use crate::http::answer::{answer_at, no_content, show};
 use crate::http::call::Call;
 use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
-use crate::http::route::{Access, Answering, Dialect, Route};
+use crate::http::route::Route;
 use crate::http::v2::wire;
 use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use std::sync::Arc;
-
-const fn route(
-    method: &'static str,
-    path: &'static str,
-    scopes: &'static [Scope],
-    summary: &'static str,
-    handler: fn(Call) -> Answering,
-) -> Route {
-    let access = Access::Scopes(scopes);
-    Route { method, path, dialect: Dialect::Dossier, access, summary, handler }
-}
 
 const USER_BAG: &str = "/dossier/v1/users/{id}/{bag}";
 const CLIENT_BAG: &str = "/dossier/v1/clients/{id}/client_metadata";

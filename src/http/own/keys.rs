@@ -1,6 +1,7 @@
 //! One key of a metadata bag at a time, each with a tag of its own: two editors of
 //! different keys never collide. The body of a key is its bare JSON value.
 
+use super::route;
 use crate::domain::change::Channel;
 use crate::domain::command::{ClientPatch, Command, UserPatch};
 use crate::domain::condition::{Condition, Part};
@@ -14,28 +15,11 @@ use crate::http::answer::{answer_at, no_content};
 use crate::http::call::Call;
 use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
-use crate::http::route::{Access, Answering, Dialect, Route};
+use crate::http::route::Route;
 use crate::http::schema;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-
-const fn route(
-    method: &'static str,
-    path: &'static str,
-    scopes: &'static [Scope],
-    summary: &'static str,
-    handler: fn(Call) -> Answering,
-) -> Route {
-    Route {
-        method,
-        path,
-        dialect: Dialect::Dossier,
-        access: Access::Scopes(scopes),
-        summary,
-        handler,
-    }
-}
 
 const USER_KEY: &str = "/dossier/v1/users/{id}/{bag}/{key}";
 const CLIENT_KEY: &str = "/dossier/v1/clients/{id}/client_metadata/{key}";
