@@ -255,9 +255,19 @@ impl Document {
         self.private_member("password").map(|raw| json::unquote(raw).into_owned())
     }
 
+    /// The root members of the profile, but for the bags: these stand last, and are the longest.
+    pub fn roots(&self) -> Members<'_> {
+        let json = self.json();
+        let bags = [(USER_START, USER_LEN, "user_metadata"), (APP_START, APP_LEN, "app_metadata")];
+        let ends = bags.into_iter().filter(|(_, len, _)| self.word(*len) != 0);
+        // `,"name":` comes before the text of a bag.
+        let end = ends.map(|(at, _, name)| self.size(at).saturating_sub(name.len() + 4)).min();
+        Members::of(end.and_then(|end| json.get(..end)).unwrap_or(json))
+    }
+
     /// The root member `key` of the profile as a string.
     pub fn attribute(&self, key: &str) -> Option<String> {
-        Members::of(self.json())
+        self.roots()
             .find(|(quoted, _)| json::unquote(quoted) == key)
             .filter(|(_, raw)| Kind::of(raw) == Kind::String)
             .map(|(_, raw)| json::unquote(raw).into_owned())
@@ -532,90 +542,4 @@ impl fmt::Debug for Document {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::domain::assignments::Permission;
-    use crate::domain::entries::Entry;
-
-    pub(crate) fn jane() -> User {
-        User {
-            id: UserId::parse("google-oauth2|1|é\"").unwrap(),
-            version: Version::new(7),
-            created_at: Timestamp::from_millis(1_700_000_000_000),
-            updated_at: Timestamp::from_millis(1_700_000_000_001),
-            profile: Profile {
-                email: Some("jane@example.com".to_owned()),
-                email_verified: Some(true),
-                name: Some("Jane \"J\" Doe".to_owned()),
-                blocked: Some(false),
-                logins_count: Some(3),
-                last_login: Timestamp::parse("2026-01-01T00:00:00.000Z"),
-                ..Profile::default()
-            },
-            provider_attributes: Object::parse(r#"{"locale":"en","age":1e1}"#, 8).unwrap(),
-            identities: vec![Identity {
-                connection: "google-oauth2".to_owned(),
-                provider: "google-oauth2".to_owned(),
-                user_id: "1|é\"".to_owned(),
-                is_social: true,
-                profile_data: Some(Object::parse(r#"{"email":"j@x.y"}"#, 8).unwrap()),
-            }],
-            user_metadata: Some(
-                Object::parse(r#"{"id":9007199254740993,"s":"\u00e9"}"#, 8).unwrap(),
-            ),
-            app_metadata: Some(Object::parse(r#"{"plan":"full"}"#, 8).unwrap()),
-            entries: vec![Entry {
-                key: "theme".to_owned(),
-                value: "Dark".to_owned(),
-                profile_claim: true,
-            }],
-            assignments: Assignments {
-                roles: vec!["rol_1".to_owned()],
-                permissions: vec![Permission {
-                    api: "https://api".to_owned(),
-                    name: "read:all".to_owned(),
-                }],
-            },
-            password: Some("$argon2id$x".to_owned()),
-            made_at: Version::new(5),
-            keys: KeyVersions::from_json(r#"{"user_metadata.s":7}"#),
-            expirations: Expirations::from_json(r#"{"user_metadata.s":1900000000000}"#),
-        }
-    }
-
-    #[test]
-    fn packing_and_unpacking_is_the_identity() {
-        let user = jane();
-        let document = Document::of(&user);
-        assert_eq!(document.user(), user);
-        assert_eq!(Document::of(&document.user()).json(), document.json());
-        assert_eq!(document.user_metadata(), user.user_metadata.as_ref().map(Object::as_json));
-        assert_eq!(document.app_metadata(), user.app_metadata.as_ref().map(Object::as_json));
-        assert_eq!(document.entries(), user.entries);
-        assert_eq!(document.assignments(), user.assignments);
-        assert_eq!(document.password(), user.password);
-        assert_eq!((document.id(), document.version()), (user.id.as_str(), user.version));
-    }
-
-    #[test]
-    fn a_document_put_together_from_its_parts_is_the_same() {
-        let document = Document::of(&jane());
-        assert_eq!(Document::assemble(&document.parts()).user(), jane());
-    }
-
-    #[test]
-    fn the_profile_shows_no_password_and_no_entries() {
-        let document = Document::of(&jane());
-        assert!(!document.json().contains("argon2"));
-        assert!(!document.json().contains("theme"));
-        assert!(!document.json().contains("rol_1") && !document.json().contains("read:all"));
-        assert!(serde_json::from_str::<serde_json::Value>(document.json()).is_ok());
-    }
-
-    #[test]
-    fn a_user_without_bags_has_none() {
-        let user = User { user_metadata: None, app_metadata: Some(Object::empty()), ..jane() };
-        let document = Document::of(&user);
-        assert_eq!((document.user_metadata(), document.app_metadata()), (None, Some("{}")));
-    }
-}
+pub(crate) mod tests;

@@ -7,6 +7,7 @@
 use super::json::{self, Builder, Members};
 use super::metadata::Bag;
 use super::time::Version;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Removed keys that are remembered for one object.
@@ -56,16 +57,42 @@ impl KeyVersions {
         after: impl Iterator<Item = (String, &'a str)>,
         version: Version,
     ) {
-        let mut before: BTreeMap<String, &str> = before.collect();
+        self.note_as(before, after, version, |path| path);
+    }
+
+    /// Notes at `version` every key of a bag whose value differs between two texts of it.
+    pub(super) fn note_bag(
+        &mut self,
+        bag: Bag,
+        before: Option<&str>,
+        after: Option<&str>,
+        version: Version,
+    ) {
+        fn members(text: Option<&str>) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+            let members = text.map(Members::of).into_iter().flatten();
+            members.map(|(key, raw)| (json::unquote(key), raw))
+        }
+        self.note_as(members(before), members(after), version, |key| path_of(bag, &key));
+    }
+
+    /// Only keys that changed are turned into paths.
+    fn note_as<'a, K: Ord>(
+        &mut self,
+        before: impl Iterator<Item = (K, &'a str)>,
+        after: impl Iterator<Item = (K, &'a str)>,
+        version: Version,
+        path: impl Fn(K) -> String,
+    ) {
+        let mut before: BTreeMap<K, &str> = before.collect();
         let mut has_removed = false;
-        for (path, value) in after {
-            if before.remove(&path) != Some(value) {
-                self.0.insert(path, version);
+        for (key, value) in after {
+            if before.remove(&key) != Some(value) {
+                self.0.insert(path(key), version);
             }
         }
-        for path in before.into_keys() {
+        for key in before.into_keys() {
             has_removed = true;
-            self.0.insert(path, version);
+            self.0.insert(path(key), version);
         }
         if has_removed && self.0.len() > REMEMBERED_REMOVALS * 4 {
             self.forget_oldest();

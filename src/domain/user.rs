@@ -223,10 +223,6 @@ impl User {
 
     /// Notes which keys differ from an earlier state of this user.
     pub(super) fn note_changes(&mut self, before: &Self, version: Version) {
-        let bags = |user: &Self| {
-            let text = |bag: &Option<Object>| bag.as_ref().map(|bag| bag.as_json().to_owned());
-            (text(&user.user_metadata), text(&user.app_metadata))
-        };
         if self.profile != before.profile {
             let (old, new) = (before.profile.members(), self.profile.members());
             self.keys.note(
@@ -235,14 +231,15 @@ impl User {
                 version,
             );
         }
-        let ((old_user, old_app), (new_user, new_app)) = (bags(before), bags(self));
-        for (bag, old, new) in [(Bag::User, &old_user, &new_user), (Bag::App, &old_app, &new_app)] {
+        let bags = [
+            (Bag::User, &before.user_metadata, &self.user_metadata),
+            (Bag::App, &before.app_metadata, &self.app_metadata),
+        ];
+        for (bag, old, new) in bags {
             if old != new {
-                self.keys.note(
-                    condition::paths(bag, old.as_deref()),
-                    condition::paths(bag, new.as_deref()),
-                    version,
-                );
+                let (old, new) =
+                    (old.as_ref().map(Object::as_json), new.as_ref().map(Object::as_json));
+                self.keys.note_bag(bag, old, new, version);
             }
         }
     }

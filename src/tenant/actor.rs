@@ -215,7 +215,7 @@ impl Tenant {
             .journal
             .append(self.generation, record)
             .map_err(|error| Refused::Now(error.into()))?;
-        self.overlay.hold(&change);
+        self.overlay.hold(&change, &self.catalog);
         self.head = version;
         Ok((lsn, change))
     }

@@ -6,12 +6,12 @@
 //! exports take such a view in one turn and read it elsewhere.
 
 use super::finder::Finder;
+use super::logins;
 use super::published::{Published, Slot};
 use crate::domain::change::{Change, Outcome};
 use crate::domain::client::Client;
 use crate::domain::decide::LoginKey;
 use crate::domain::document::Document;
-use crate::domain::json::{self, Members};
 use crate::domain::resource::Resource;
 use crate::domain::search::{Anchor, Candidates, How, Plan, Query};
 use crate::domain::time::Version;
@@ -102,26 +102,6 @@ impl StateView {
     }
 }
 
-/// Login values in lower case, in the order of [`LoginKey::ALL`].
-type LoginValues = [Option<String>; 3];
-
-/// What a user can be looked up by: e-mail, login name, phone number, in the order of [`LoginKey::ALL`].
-fn login_values(document: &Document) -> LoginValues {
-    let mut values = [None, None, None];
-    for (key, raw) in Members::of(document.json()) {
-        let slot = match key {
-            "\"email\"" => values.first_mut(),
-            "\"username\"" => values.get_mut(1),
-            "\"phone_number\"" => values.get_mut(2),
-            _ => None,
-        };
-        if let Some(slot) = slot {
-            *slot = Some(json::unquote(raw).to_lowercase());
-        }
-    }
-    values
-}
-
 fn login_value(document: &Document, key: LoginKey) -> Option<String> {
     document.attribute(key.attribute()).map(|value| value.to_lowercase())
 }
@@ -206,7 +186,7 @@ impl Catalog {
             .zip(first..)
             .map(|(document, slot)| {
                 self.published.put_user(document.clone(), slot);
-                self.moved(&login_values(document), None)
+                self.hashes(logins::texts(document))
             })
             .collect()
     }
@@ -304,15 +284,11 @@ impl Catalog {
     }
 
     fn put(&mut self, document: Document) {
-        let after = login_values(&document);
         let slot = if let Some(slot) = self.published.slot(document.id()) {
-            let before = self.at(slot).map(login_values).unwrap_or_default();
-            self.forget_logins(slot, &before, Some(&after));
-            if let Some(place) = place_of(&mut self.chunks, slot) {
-                let before = place.replace(document.clone());
-                self.finder.note(slot, before, Some(document.clone()));
-            }
-            self.learn_logins(slot, &after, Some(&before));
+            let place = place_of(&mut self.chunks, slot);
+            let before = place.and_then(|place| place.replace(document.clone()));
+            self.move_logins(slot, before.as_ref(), Some(&document));
+            self.finder.note(slot, before, Some(document.clone()));
             slot
         } else {
             let slot = self.next;
@@ -323,7 +299,7 @@ impl Catalog {
                 }
                 Some(_) | None => self.chunks.push(Arc::new(vec![Some(document.clone())])),
             }
-            self.learn_logins(slot, &after, None);
+            self.move_logins(slot, None, Some(&document));
             self.finder.note(slot, None, Some(document.clone()));
             slot
         };
@@ -332,12 +308,9 @@ impl Catalog {
 
     fn remove(&mut self, id: &str) {
         let Some(slot) = self.published.slot(id) else { return };
-        let before = self.at(slot).map(login_values).unwrap_or_default();
-        self.forget_logins(slot, &before, None);
-        if let Some(place) = place_of(&mut self.chunks, slot) {
-            let before = place.take();
-            self.finder.note(slot, before, None);
-        }
+        let before = place_of(&mut self.chunks, slot).and_then(Option::take);
+        self.move_logins(slot, before.as_ref(), None);
+        self.finder.note(slot, before, None);
         self.published.remove_user(id);
     }
 
@@ -345,21 +318,24 @@ impl Catalog {
         u32::try_from(self.hasher.hash_one(value) >> 32).unwrap_or_default()
     }
 
-    fn forget_logins(&mut self, slot: Slot, values: &LoginValues, kept: Option<&LoginValues>) {
-        let hashes = self.moved(values, kept);
-        for (table, hash) in self.logins.iter_mut().zip(hashes) {
-            if let Some(hash) = hash
+    /// Has a user found under the login values it has now, and under no others.
+    fn move_logins(&mut self, slot: Slot, before: Option<&Document>, after: Option<&Document>) {
+        let before = before.map(logins::texts).unwrap_or_default();
+        let after = after.map(logins::texts).unwrap_or_default();
+        if before == after {
+            return;
+        }
+        let (old, new) = (self.hashes(before), self.hashes(after));
+        for (table, (old, new)) in self.logins.iter_mut().zip(old.into_iter().zip(new)) {
+            if old == new {
+                continue;
+            }
+            if let Some(hash) = old
                 && let Ok(entry) = table.find_entry(Login::spread(hash), |login| login.slot == slot)
             {
                 entry.remove();
             }
-        }
-    }
-
-    fn learn_logins(&mut self, slot: Slot, values: &LoginValues, known: Option<&LoginValues>) {
-        let hashes = self.moved(values, known);
-        for (table, hash) in self.logins.iter_mut().zip(hashes) {
-            if let Some(hash) = hash {
+            if let Some(hash) = new {
                 table.insert_unique(Login::spread(hash), Login { hash, slot }, |login| {
                     Login::spread(login.hash)
                 });
@@ -367,14 +343,8 @@ impl Catalog {
         }
     }
 
-    /// The hashes of the values that are not the same in `others`.
-    fn moved(&self, values: &LoginValues, others: Option<&LoginValues>) -> [Option<u32>; 3] {
-        let mut at = 0;
-        values.each_ref().map(|value| {
-            let stays = others.is_some_and(|others| others.get(at) == Some(value));
-            at += 1;
-            value.as_ref().filter(|_| !stays).map(|value| self.hash(value))
-        })
+    fn hashes(&self, texts: logins::Texts<'_>) -> [Option<u32>; 3] {
+        texts.map(|text| text.map(|text| self.hash(&logins::folded(text))))
     }
 }
 
@@ -408,14 +378,14 @@ fn place_of(chunks: &mut [Arc<Chunk>], slot: Slot) -> Option<&mut Option<Documen
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::document::tests::jane;
     use crate::domain::time::Timestamp;
     use crate::domain::user::{Profile, User, UserId};
     use proptest::prelude::*;
 
-    fn user(id: u8, email: u8, version: u64) -> Document {
+    pub(crate) fn user(id: u8, email: u8, version: u64) -> Document {
         Document::of(&User {
             id: UserId::trusted(&format!("auth0|{id}")),
             version: Version::new(version),
@@ -424,7 +394,7 @@ mod tests {
         })
     }
 
-    fn change(version: u64, outcome: Outcome) -> Change {
+    pub(crate) fn change(version: u64, outcome: Outcome) -> Change {
         let at = Timestamp::default();
         Change {
             version: Version::new(version),

@@ -17,6 +17,7 @@ mod fork;
 mod forming;
 mod handle;
 pub mod history;
+mod logins;
 mod overlay;
 mod priority;
 mod published;

@@ -4,6 +4,7 @@
 //! journal order, with the latest state of everything they touch found by its id.
 
 use super::catalog::Catalog;
+use super::logins;
 use crate::domain::change::{Change, Outcome};
 use crate::domain::client::Client;
 use crate::domain::decide::{LoginKey, View};
@@ -54,21 +55,22 @@ pub(super) struct Overlay {
     users: Layer<String, Document>,
     clients: Layer<String, Arc<Client>>,
     resources: Layer<(ResourceKind, String), Arc<Resource>>,
-    /// Users held under a login value in lower case; may name users that moved on since.
+    /// Users held under a login value in lower case, unless their predecessor, held or published,
+    /// has the same and leads to them; may name users that moved on since.
     logins: HashMap<(LoginKey, String), Vec<(Version, String)>>,
 }
 
 impl Overlay {
-    pub(super) fn hold(&mut self, change: &Change) {
+    pub(super) fn hold(&mut self, change: &Change, catalog: &Catalog) {
         let version = change.version;
         for outcome in &change.outcomes {
             match outcome {
                 Outcome::User(document) => {
-                    for (key, value) in logins(document) {
-                        self.logins
-                            .entry((key, value))
-                            .or_default()
-                            .push((version, document.id().to_owned()));
+                    if self.moves_logins(document, catalog) {
+                        for login in logins::of(document) {
+                            let held = self.logins.entry(login).or_default();
+                            held.push((version, document.id().to_owned()));
+                        }
                     }
                     self.users.hold(version, document.id().to_owned(), Some(document.clone()));
                 }
@@ -91,12 +93,23 @@ impl Overlay {
         }
     }
 
+    /// Whether a user has other login values than before.
+    fn moves_logins(&self, after: &Document, catalog: &Catalog) -> bool {
+        let differs = |before: &Document| logins::texts(before) != logins::texts(after);
+        match self.users.get(after.id()) {
+            Some(before) => before.is_none_or(differs),
+            None => catalog.published().user(after.id()).is_none_or(|before| differs(&before)),
+        }
+    }
+
     pub(super) fn release(&mut self, change: &Change) {
         let version = change.version;
         for outcome in &change.outcomes {
             match outcome {
                 Outcome::User(document) => {
-                    for login in logins(document) {
+                    // Nearly always nobody is listed, and then there is no need to look.
+                    let listed = Some(document).filter(|_| !self.logins.is_empty());
+                    for login in listed.into_iter().flat_map(logins::of) {
                         if let Some(held) = self.logins.get_mut(&login) {
                             held.retain(|(own, _)| *own != version);
                             if held.is_empty() {
@@ -120,12 +133,6 @@ impl Overlay {
     }
 }
 
-fn logins(document: &Document) -> impl Iterator<Item = (LoginKey, String)> {
-    LoginKey::ALL.into_iter().filter_map(|key| {
-        document.attribute(key.attribute()).map(|value| (key, value.to_lowercase()))
-    })
-}
-
 /// The tenant as it will be once everything held is durable.
 #[derive(Debug)]
 pub(super) struct Ahead<'a> {
@@ -142,21 +149,23 @@ impl View for Ahead<'_> {
     }
 
     fn users_with(&self, key: LoginKey, value: &str) -> Vec<Document> {
-        let published = self.catalog.users_with(key, value);
-        let mut found: Vec<Document> = published
-            .into_iter()
-            .filter(|one| self.overlay.users.get(one.id()).is_none())
-            .collect();
         let value = value.to_lowercase();
+        let is_so = |one: &Document| {
+            one.attribute(key.attribute()).is_some_and(|own| own.to_lowercase() == value)
+        };
+        let now = |one: Document| match self.overlay.users.get(one.id()) {
+            Some(held) => held.cloned().filter(is_so),
+            None => Some(one),
+        };
+        let published = self.catalog.users_with(key, &value);
+        let mut found: Vec<Document> = published.into_iter().filter_map(now).collect();
         let held =
             self.overlay.logins.get(&(key, value.clone())).map(Vec::as_slice).unwrap_or_default();
         for (_, id) in held {
             let is_new = !found.iter().any(|one| one.id() == id);
             if let Some(Some(document)) = self.overlay.users.get(id.as_str())
                 && is_new
-                && document
-                    .attribute(key.attribute())
-                    .is_some_and(|own| own.to_lowercase() == value)
+                && is_so(document)
             {
                 found.push(document.clone());
             }
@@ -210,5 +219,64 @@ impl View for Ahead<'_> {
         );
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::tests::{change, user};
+    use super::*;
+    use crate::domain::user::UserId;
+    use crate::journal::Lsn;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, VecDeque};
+
+    proptest! {
+        /// However far publishing lags behind deciding, whoever decides finds everybody by what
+        /// they are called now, and nobody by what they were called before.
+        #[test]
+        fn who_decides_finds_users_as_they_will_be(
+            steps in prop::collection::vec((0_u8..6, prop::option::weighted(0.8, 0_u8..4), 0_usize..3), 1..120)
+        ) {
+            let (mut catalog, mut overlay) = (Catalog::new(), Overlay::default());
+            let (mut held, mut now) = (VecDeque::new(), BTreeMap::new());
+            for (version, (id, email, published)) in (1_u64..).zip(steps) {
+                let name = format!("auth0|{id}");
+                let outcome = match email {
+                    Some(email) => Outcome::User(user(id, email, version)),
+                    None => Outcome::UserGone(UserId::trusted(&name)),
+                };
+                match email {
+                    Some(email) => _ = now.insert(name, email),
+                    None => _ = now.remove(&name),
+                }
+                let one = change(version, outcome);
+                overlay.hold(&one, &catalog);
+                held.push_back(one);
+                for _ in 0..published {
+                    if let Some(first) = held.pop_front() {
+                        catalog.apply(Lsn::new(first.version.get()), &first);
+                        overlay.release(&first);
+                    }
+                }
+                let ahead = Ahead { catalog: &catalog, overlay: &overlay };
+                for email in 0_u8..4 {
+                    let value = format!("u{email}@EXAMPLE.com");
+                    let found = ahead.users_with(LoginKey::Email, &value);
+                    let mut found: Vec<&str> = found.iter().map(Document::id).collect();
+                    found.sort_unstable();
+                    let expected: Vec<&str> = now
+                        .iter()
+                        .filter(|(_, own)| **own == email)
+                        .map(|(id, _)| id.as_str())
+                        .collect();
+                    prop_assert_eq!(found, expected);
+                }
+            }
+            for one in held {
+                overlay.release(&one);
+            }
+            prop_assert!(overlay.logins.is_empty() && overlay.users.0.is_empty());
+        }
     }
 }

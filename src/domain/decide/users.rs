@@ -4,7 +4,6 @@ use super::{LoginKey, Moment, Rejection, Together, View};
 use crate::domain::assignments::Assignments;
 use crate::domain::change::Outcome;
 use crate::domain::command::{Field, NewUser, UserPatch};
-use crate::domain::condition::paths;
 use crate::domain::document::{self, Document};
 use crate::domain::entries::{self, Entry};
 use crate::domain::expiry::Expirations;
@@ -268,7 +267,7 @@ fn with_bags(
     for (bag, old, new) in bags {
         if old != new {
             let (old, new) = (old.map(Object::as_json), new.map(Object::as_json));
-            keys.note(paths(bag, old), paths(bag, new), moment.version);
+            keys.note_bag(bag, old, new, moment.version);
         }
     }
     Outcome::User(document.with_bags(&document::Bags {
