@@ -90,6 +90,7 @@ impl Call {
         raw: Raw,
     ) -> Result<Self, Problem> {
         let tenant = services.directory.by_host(host_of(&raw.request));
+        tenant.note_request();
         let query = Query::parse(raw.request.query_string())?;
         let now = services.now();
         Ok(Self {

@@ -8,7 +8,7 @@
 use super::actor::Limits;
 use super::catalog::Catalog;
 use super::fork::ForkError;
-use super::handle::{TenantError, TenantHandle};
+use super::handle::{Shared, TenantError, TenantHandle};
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::{Command, NewClient};
 use crate::domain::json::{self, Builder, Object};
@@ -129,10 +129,9 @@ pub struct Directory {
     pub(super) forming: DashMap<String, TenantHandle>,
     hosts: DashMap<String, TenantHandle>,
     default: TenantHandle,
-    journal: Arc<dyn Journal>,
+    shared: Shared,
     arbiters: Vec<ArbiterHandle>,
     next_arbiter: AtomicUsize,
-    limits: Limits,
     max_tenants: AtomicUsize,
     rules_of: Box<RulesOf>,
 }
@@ -159,24 +158,17 @@ impl Directory {
         let state = restored.remove(&TenantUid::DEFAULT).unwrap_or_default();
         let definition = TenantDefinition::named(DEFAULT_TENANT);
         let rules = Arc::new(rules_of(&definition));
-        let default = TenantHandle::start(
-            DEFAULT_TENANT,
-            TenantUid::DEFAULT,
-            state,
-            rules,
-            journal.clone(),
-            limits,
-            first,
-        );
+        let shared = Shared { journal, limits, company: Arc::default() };
+        let default =
+            TenantHandle::start(DEFAULT_TENANT, TenantUid::DEFAULT, state, rules, &shared, first);
         let directory = Self {
             tenants: DashMap::new(),
             forming: DashMap::new(),
             hosts: DashMap::new(),
             default: default.clone(),
-            journal,
+            shared,
             arbiters,
             next_arbiter: AtomicUsize::new(1),
-            limits,
             max_tenants: AtomicUsize::new(max_tenants),
             rules_of,
         };
@@ -438,15 +430,7 @@ impl Directory {
         let arbiter =
             self.arbiters.get(turn).expect("the remainder is below the number of arbiters");
         let rules = Arc::new((self.rules_of)(definition));
-        TenantHandle::start(
-            &definition.id,
-            uid,
-            state,
-            rules,
-            self.journal.clone(),
-            self.limits,
-            arbiter,
-        )
+        TenantHandle::start(&definition.id, uid, state, rules, &self.shared, arbiter)
     }
 }
 

@@ -6,7 +6,7 @@ use super::actor::{
 use super::catalog::{Catalog, StateView};
 use super::directory::{by_server, server_provenance};
 use super::published::Published;
-use super::room::{Place, Room};
+use super::room::{Company, Place, Room};
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
@@ -77,6 +77,14 @@ pub enum TenantError {
 /// Users whose keys are removed in one go: few enough for the mailbox to have room for others.
 const EXPIRED_AT_ONCE: usize = 64;
 
+/// What all tenants have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) limits: Limits,
+    pub(super) company: Arc<Company>,
+}
+
 /// The way to one tenant.
 #[derive(Clone, Debug)]
 pub struct TenantHandle(Arc<Inner>);
@@ -101,10 +109,10 @@ impl TenantHandle {
         uid: TenantUid,
         catalog: Catalog,
         rules: Arc<Rules>,
-        journal: Arc<dyn Journal>,
-        limits: Limits,
+        shared: &Shared,
         arbiter: &ArbiterHandle,
     ) -> Self {
+        let Shared { journal, limits, company } = shared.clone();
         let published = catalog.published().clone();
         let own_rules = rules.clone();
         let address = Tenant::start_in_arbiter(arbiter, move |_| {
@@ -118,7 +126,7 @@ impl TenantHandle {
             rules: RwLock::new(rules),
             limits,
             expires: Mutex::default(),
-            room: Room::new(limits.in_flight_bytes),
+            room: Room::new(limits.in_flight_bytes, company),
         }))
     }
 
@@ -142,7 +150,13 @@ impl TenantHandle {
         self.0.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for a place among what is worked on for this tenant, for a body of `size_bytes`.
+    /// Notes that a request of this tenant came: others share the machine with it now.
+    pub fn note_request(&self) {
+        self.0.room.note(self.0.uid);
+    }
+
+    /// Waits for a place among what is worked on for this tenant, for something that costs as much
+    /// as a body of `size_bytes`.
     ///
     /// # Errors
     /// [`TenantError::Busy`] when too much waits already, or for too long.

@@ -25,9 +25,22 @@ impl Call {
         let timeout = self.services.settings().server.body_timeout;
         let body = self.incoming.read(&self.request, limit, timeout).await?;
         if !body.is_empty() {
-            self.place = Some(self.tenant.enter(body.len()).await?);
+            self.take_place(body.len()).await?;
         }
         Ok(body)
+    }
+
+    /// Waits until the tenant may be worked for, at the cost of a body of `size_bytes`; the place is
+    /// given back with the call.
+    ///
+    /// # Errors
+    /// 503 when too much waits already, or for too long.
+    pub async fn take_place(&mut self, size_bytes: usize) -> Result<(), Problem> {
+        // One place is enough for one call, and who holds one must not wait for another.
+        if self.place.is_none() {
+            self.place = Some(self.tenant.enter(size_bytes).await?);
+        }
+        Ok(())
     }
 
     /// Reads the body as a JSON object.

@@ -42,7 +42,10 @@ struct Selection {
     sort: Option<Sort>,
 }
 
-pub(super) async fn list(call: Call) -> Result<HttpResponse, Problem> {
+/// What a user in a list counts for among what a tenant has in work.
+const USER_BYTES: usize = 1 << 10;
+
+pub(super) async fn list(mut call: Call) -> Result<HttpResponse, Problem> {
     call.query.only(LIST_PARAMETERS)?;
     let page = Page::of(&call, "Number of results per page")?;
     let fields = Fields::of(&call.query, Some(USER_FIELDS))?;
@@ -56,6 +59,7 @@ pub(super) async fn list(call: Call) -> Result<HttpResponse, Problem> {
         ));
     }
     let selection = selection(&call, &settings.search)?;
+    call.take_place(page.limit.saturating_mul(USER_BYTES)).await?;
     let began = Instant::now();
     let search = if let Some(query) = &selection.query {
         let index_from = usize::try_from(settings.search.index_from).ok();
