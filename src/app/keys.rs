@@ -177,33 +177,6 @@ impl KeyStore {
         self.ring = self.ring.clone().rotated(key);
         Ok(&self.ring)
     }
-
-    /// Drops the previous keys that signed for the last time before this. What
-    /// they signed is refused from now on, so this is for when it has expired.
-    /// Says whether there were any.
-    ///
-    /// # Errors
-    ///
-    /// When the files cannot be changed. A file that is no longer named but still
-    /// there does no harm.
-    pub fn drop_previous(&mut self, retired_before_s: i64) -> Result<bool, KeysError> {
-        let before = timestamp(retired_before_s)?;
-        let is_over = |retired: &Retired| {
-            retired.retired_at.parse::<Timestamp>().is_ok_and(|retired_at| retired_at < before)
-        };
-        let mut index = self.index.clone();
-        let dropped: Vec<Retired> = index.previous.extract_if(.., |old| is_over(old)).collect();
-        if dropped.is_empty() {
-            return Ok(false);
-        }
-        let ring = read_ring(&self.folder, &index)?;
-        write_index(&self.folder, &index)?;
-        (self.index, self.ring) = (index, ring);
-        for retired in dropped {
-            private_files::remove_if_there(&self.folder.join(retired.file))?;
-        }
-        Ok(true)
-    }
 }
 
 fn make_first(folder: &Path, now: Timestamp) -> Result<(), KeysError> {
@@ -357,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_is_there_after_a_restart_and_old_tokens_live_until_their_key_is_dropped() {
+    fn a_rotation_is_there_after_a_restart_and_old_tokens_stay_good() {
         let data = tempfile::tempdir().unwrap();
         let mut store = KeyStore::open(data.path(), NOW).unwrap();
         let old = token(&store);
@@ -368,14 +341,7 @@ mod tests {
             assert_eq!(verify(store, &new), Ok(claims()));
             assert_eq!(token(store), new, "the same key signs");
         }
-        assert!(!store.drop_previous(NOW + 10).unwrap());
         assert_eq!(files(data.path()).len(), 4);
-        assert!(store.drop_previous(NOW + 11).unwrap());
-        assert_eq!(files(data.path()), ["2026-11-21-2.pem", "2026-11-21-3.pem", "keyring.toml"]);
-        for store in [&store, &KeyStore::open(data.path(), NOW).unwrap()] {
-            assert_eq!(verify(store, &old), Err(TokenError::Signature));
-            assert_eq!(verify(store, &new), Ok(claims()));
-        }
     }
 
     #[test]

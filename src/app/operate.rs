@@ -6,9 +6,12 @@ use crate::config::{self, Loaded};
 use crate::domain::history::Keep;
 use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
 use crate::http::services::Services;
+use crate::journal::JournalError;
 use crate::tenant::{SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots};
 use actix::Addr;
 use actix_web::web;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Reads the settings again from where they came from.
@@ -42,8 +45,24 @@ impl Operator {
     }
 }
 
-fn in_words(error: impl std::fmt::Display) -> OperationFailed {
-    OperationFailed(error.to_string())
+fn in_words(error: impl Error + 'static) -> OperationFailed {
+    OperationFailed { is_disk_full: is_disk_full(&error), reason: error.to_string() }
+}
+
+/// Whether the disk, or what may be used of it, is full, somewhere below this error.
+fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
+    let mut below = Some(error);
+    while let Some(error) = below {
+        let system = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let journal = error.downcast_ref::<JournalError>();
+        if matches!(system, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+            || journal.is_some_and(JournalError::is_full)
+        {
+            return true;
+        }
+        below = error.source();
+    }
+    false
 }
 
 /// The pace of snapshots, as settings say.
@@ -83,9 +102,10 @@ impl Operations for Operator {
         let snapshots = self.snapshots.clone();
         Box::pin(async move {
             let Some(snapshots) = snapshots else {
-                return Err(OperationFailed(
-                    "data is kept in memory only: there are no snapshots".to_owned(),
-                ));
+                return Err(OperationFailed {
+                    reason: "data is kept in memory only: there are no snapshots".to_owned(),
+                    is_disk_full: false,
+                });
             };
             snapshots
                 .send(TakeSnapshots { is_urgent: false })

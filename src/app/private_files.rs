@@ -104,16 +104,25 @@ pub fn write(path: &Path, text: &str, mode: u32) -> Result<(), FileError> {
     beside.push(".tmp");
     let beside = PathBuf::from(beside);
     remove_if_there(&beside)?;
+    let placed = write_new(&beside, text, mode)
+        .and_then(|()| fs::rename(&beside, path).map_err(FileError::io("put in place", path)));
+    if placed.is_err() {
+        // Half a file is of no use, and its space may be just what is missing.
+        drop(fs::remove_file(&beside));
+    }
+    placed?;
+    sync_folder(folder)
+}
+
+fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), FileError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
-        .open(&beside)
-        .map_err(FileError::io("create", &beside))?;
-    file.write_all(text.as_bytes()).map_err(FileError::io("write", &beside))?;
-    file.sync_all().map_err(FileError::io("sync", &beside))?;
-    fs::rename(&beside, path).map_err(FileError::io("put in place", path))?;
-    sync_folder(folder)
+        .open(path)
+        .map_err(FileError::io("create", path))?;
+    file.write_all(text.as_bytes()).map_err(FileError::io("write", path))?;
+    file.sync_all().map_err(FileError::io("sync", path))
 }
 
 /// Makes a folder, whole or not at all: `fill` puts files into one beside it, which

@@ -71,6 +71,8 @@ pub const PICTURE_HOST: &str = "s.gravatar.com";
 pub struct UserPatch {
     /// The connection the caller means.
     pub connection: Option<String>,
+    /// Whether members are named that ask for something and change nothing, such as `verify_email`.
+    pub asks_more: bool,
     /// E-mail address.
     pub email: Field<String>,
     /// Whether it is verified.
@@ -105,9 +107,11 @@ pub struct UserPatch {
 }
 
 impl UserPatch {
-    /// Whether nothing but the named bags is touched.
+    /// Whether nothing but the named bags is touched, or named.
     pub fn touches_only(&self, user_metadata: bool, app_metadata: bool) -> bool {
-        let roots = self.email.is_given()
+        let roots = self.asks_more
+            || self.connection.is_some()
+            || self.email.is_given()
             || self.email_verified.is_given()
             || self.username.is_given()
             || self.phone_number.is_given()

@@ -27,6 +27,9 @@ pub const ACTIVE_EXPORTS: usize = 16;
 /// Jobs one tenant keeps; beyond, the oldest that ended is forgotten before its time.
 pub const KEPT_JOBS: usize = 1000;
 
+/// The member that says from when the time of a job is counted.
+pub const VALID_FROM: &str = "valid_from";
+
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobKind {
@@ -69,6 +72,8 @@ pub struct NewJob {
     pub status: &'static str,
     /// What it works on.
     pub input: Option<Object>,
+    /// From when its time is counted: the time of validity, which `created_at` is not.
+    pub valid_from: Timestamp,
 }
 
 /// A job as its resource tells it.
@@ -92,20 +97,26 @@ impl<'a> Job<'a> {
         text.and_then(|text| Timestamp::parse(&text)).unwrap_or_default()
     }
 
+    /// From when its time is counted; of jobs of older releases from when they were started.
+    fn valid_from(&self) -> Timestamp {
+        let text = self.0.body.get_str(VALID_FROM);
+        text.and_then(|text| Timestamp::parse(&text)).unwrap_or_else(|| self.created_at())
+    }
+
     /// Whether it waits or is under way, and not too late.
     pub fn is_active(&self, now: Timestamp) -> bool {
         let status = self.0.body.get_str("status");
         matches!(status.as_deref(), Some("pending" | "processing")) && !self.is_late(now)
     }
 
-    /// Whether it took longer than it may.
-    pub fn is_late(&self, now: Timestamp) -> bool {
-        now.millis() - self.created_at().millis() > TIMEOUT_MS
+    /// Whether it should have ended by this time of validity.
+    fn is_late(&self, now: Timestamp) -> bool {
+        now.millis() - self.valid_from().millis() > TIMEOUT_MS
     }
 
-    /// Whether it is kept no longer.
+    /// Whether it is kept no longer at this time of validity.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        now.millis() - self.created_at().millis() > KEPT_MS
+        now.millis() - self.valid_from().millis() > KEPT_MS
     }
 
     /// A count among its members; 0 when it is not there.

@@ -5,7 +5,7 @@
 //! make one, so a handler cannot forget to ask. Scopes follow CONTRACT.md §2–§5.
 
 use super::assignments::AssignmentChange;
-use super::command::{Command, CredentialChange};
+use super::command::{ClientPatch, Command, CredentialChange};
 use super::job::JobKind;
 use super::patch::Patch;
 use super::resource::ResourceKind;
@@ -163,11 +163,8 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
             if !caller.has_any(expected) {
                 return Err(Forbidden::Scope { expected });
             }
-            if let Command::UpdateClient { patch, .. } = &command
-                && patch.secret.is_some()
-                && !caller.has_any(&[Scope::UPDATE_CLIENT_KEYS])
-            {
-                return Err(Forbidden::Members { expected: &[Scope::UPDATE_CLIENT_KEYS] });
+            if let Command::UpdateClient { patch, .. } = &command {
+                may_update_client(caller, patch)?;
             }
             if let Some(expected) = making_scopes(&command)
                 && !caller.has_any(expected)
@@ -270,6 +267,19 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
 }
 
 const LINK: &[Scope] = &[Scope::UPDATE_USERS, Scope::UPDATE_CURRENT_USER_IDENTITIES];
+
+/// The secret of a client has a scope of its own, which is not one for anything else.
+fn may_update_client(caller: &Caller, patch: &ClientPatch) -> Result<(), Forbidden> {
+    const KEYS: &[Scope] = &[Scope::UPDATE_CLIENT_KEYS];
+    const REST: &[Scope] = &[Scope::UPDATE_CLIENTS];
+    let is_rest = patch.settings.is_some() || patch.client_metadata.is_some();
+    for (is_touched, expected) in [(patch.secret.is_some(), KEYS), (is_rest, REST)] {
+        if is_touched && !caller.has_any(expected) {
+            return Err(Forbidden::Members { expected });
+        }
+    }
+    Ok(())
+}
 
 fn may_update(
     caller: &Caller,

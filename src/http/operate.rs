@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
 use crate::domain::json::{self, Builder};
 use crate::domain::scope::Scope;
-use crate::tenant::SnapshotReport;
+use crate::tenant::{SnapshotReport, TenantError};
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use std::future::Future;
@@ -28,8 +28,13 @@ pub struct Reloaded {
 
 /// What went wrong, in words for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct OperationFailed(pub String);
+#[error("{reason}")]
+pub struct OperationFailed {
+    /// The words.
+    pub reason: String,
+    /// Whether all that was missing is space on the disk.
+    pub is_disk_full: bool,
+}
 
 /// The outcome of an operation that takes its time.
 pub type Operating<T> = Pin<Box<dyn Future<Output = Result<T, OperationFailed>>>>;
@@ -61,7 +66,7 @@ pub static DETAILS: &[Detail] = &[Detail::of(
     "POST",
     &["/dossier/v1/keys/rotate", "/dossier/v1/snapshots", "/dossier/v1/config/reload"],
 )
-.statuses(&[200])];
+.statuses(&[200, 507])];
 
 /// The operations, for a caller of the default tenant.
 fn operations(call: &Call) -> Result<Arc<dyn Operations>, Problem> {
@@ -74,7 +79,10 @@ fn operations(call: &Call) -> Result<Arc<dyn Operations>, Problem> {
 }
 
 fn failed(error: OperationFailed) -> Problem {
-    Problem::new(500, "operation_failed", error.0)
+    if error.is_disk_full {
+        return TenantError::DiskFull.into();
+    }
+    Problem::new(500, "operation_failed", error.reason)
 }
 
 fn json_answer(body: String) -> HttpResponse {
@@ -106,7 +114,8 @@ async fn snapshot(call: Call) -> Result<HttpResponse, Problem> {
 
 async fn reload(call: Call) -> Result<HttpResponse, Problem> {
     let reloaded = operations(&call)?.reload().await;
-    let reloaded = reloaded.map_err(|error| Problem::new(400, "invalid_configuration", error.0))?;
+    let reloaded =
+        reloaded.map_err(|error| Problem::new(400, "invalid_configuration", error.reason))?;
     let mut out = Builder::new();
     out.raw("applied", &json::array_of(&reloaded.applied))
         .raw("restart_required", &json::array_of(&reloaded.restart_required));

@@ -141,10 +141,13 @@ impl Services {
     /// The time by which validity is given and judged, at the time `now`: that, but never less than
     /// what has passed since the start. A clock that is set back lets nothing live longer.
     pub fn valid_at(&self, now: Timestamp) -> Timestamp {
-        let (then, before) = self.started;
-        let passed = (self.steady)().saturating_sub(before).as_millis();
-        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
-        now.max(Timestamp::from_millis(then.millis().saturating_add(passed)))
+        let passed = i64::try_from(self.up_for().as_millis()).unwrap_or(i64::MAX);
+        now.max(Timestamp::from_millis(self.started.0.millis().saturating_add(passed)))
+    }
+
+    /// How long the process has been there, whatever the wall clock did meanwhile.
+    pub fn up_for(&self) -> Duration {
+        (self.steady)().saturating_sub(self.started.1)
     }
 
     /// The time.

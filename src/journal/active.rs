@@ -14,15 +14,16 @@ use super::segment::{self, Header};
 /// Why a batch could not be written.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// There is no space; nothing has been synced since, so it can be taken back.
+    /// There is no space; what was written can be taken back.
     Full(io::Error),
     /// Nobody knows what is on disk now.
     Broken(io::Error),
 }
 
 impl Trouble {
-    /// Of an error before anything was synced: want of space can be undone.
-    pub(super) fn before_sync(error: io::Error) -> Self {
+    /// Of an error in what nothing leans on yet: want of space can be undone, also where only the
+    /// sync finds it, because all of it is written again or thrown away.
+    pub(super) fn undoable(error: io::Error) -> Self {
         if is_full(&error) { Self::Full(error) } else { Self::Broken(error) }
     }
 
@@ -156,7 +157,7 @@ impl Active {
 
     /// Writes the buffer and moves the end behind it.
     fn put(&mut self, link: u32, last: Lsn) -> Result<(), Trouble> {
-        self.file.write_at(&self.buffer, self.end).map_err(Trouble::before_sync)?;
+        self.file.write_at(&self.buffer, self.end).map_err(Trouble::undoable)?;
         let written = u64::try_from(self.buffer.len()).expect("a batch fits into memory");
         self.end = self.end.saturating_add(written);
         self.size_bytes = self.size_bytes.max(self.end);
@@ -236,20 +237,21 @@ pub(super) fn create(
 ) -> Result<(Fresh, u32), Trouble> {
     let name = segment::file_name(header.base);
     let (bytes, link) = header.encode();
-    let file = disk
-        .create(&name)
-        .and_then(|file| file.write_at(&bytes, 0).map(|()| file))
-        .map_err(|error| {
-            // Best effort: an unnamed segment without frames is removed at the next start.
-            drop(disk.remove(&name));
-            Trouble::before_sync(error)
-        })?;
     let mut size_bytes = segment::first_frame_offset();
-    if preallocate_bytes > 0 && file.preallocate(size_bytes, preallocate_bytes).is_ok() {
-        size_bytes = size_bytes.saturating_add(preallocate_bytes);
-    }
-    file.sync_data().map_err(Trouble::Broken)?;
-    disk.sync_dir().map_err(Trouble::Broken)?;
+    let made = disk.create(&name).and_then(|file| {
+        file.write_at(&bytes, 0)?;
+        if preallocate_bytes > 0 && file.preallocate(size_bytes, preallocate_bytes).is_ok() {
+            size_bytes = size_bytes.saturating_add(preallocate_bytes);
+        }
+        file.sync_data()?;
+        disk.sync_dir()?;
+        Ok(file)
+    });
+    let file = made.map_err(|error| {
+        // Best effort: an unnamed segment without frames is removed at the next start.
+        drop(disk.remove(&name));
+        Trouble::undoable(error)
+    })?;
     Ok((Fresh { file, size_bytes }, link))
 }
 

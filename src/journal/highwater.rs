@@ -7,6 +7,7 @@
 use std::io;
 
 use super::Lsn;
+use super::active::Trouble;
 use super::disk::{Disk, DiskFile};
 use super::error::JournalError;
 use super::segment;
@@ -46,11 +47,12 @@ impl HighWater {
         Ok(Self { file, journal, is_second_next: !found.is_second })
     }
 
-    /// Writes `mark` into the older slot and syncs it.
-    pub(super) fn write(&mut self, mark: Lsn) -> io::Result<()> {
+    /// Writes `mark` into the older slot and syncs it. For want of space the newer slot still
+    /// tells, and the next attempt writes the same place.
+    pub(super) fn write(&mut self, mark: Lsn) -> Result<(), Trouble> {
         let offset = if self.is_second_next { SECOND_SLOT } else { 0 };
-        self.file.write_at(&encode(self.journal, mark), offset)?;
-        self.file.sync_data()?;
+        let written = self.file.write_at(&encode(self.journal, mark), offset);
+        written.and_then(|()| self.file.sync_data()).map_err(Trouble::undoable)?;
         self.is_second_next = !self.is_second_next;
         Ok(())
     }

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::disk::{Disk, DiskFile};
+use super::disk::Disk;
 use super::error::JournalError;
 use super::recover::to_u64;
 use super::segment::{self, FORMAT};
@@ -117,25 +117,24 @@ impl Manifest {
     /// If it fails for want of space the old list is untouched and still the durable one.
     pub(super) fn write(&self, disk: &dyn Disk) -> Result<(), Trouble> {
         let text = self.encode();
-        let fresh = write_fresh(disk, text.as_bytes()).map_err(|error| {
+        let written = write_fresh(disk, text.as_bytes());
+        written.and_then(|()| disk.rename(FRESH_FILE, FILE)).map_err(|error| {
             // Best effort: the next writing replaces it anyway.
             drop(disk.remove(FRESH_FILE));
-            Trouble::before_sync(error)
+            Trouble::undoable(error)
         })?;
-        fresh.sync_data().map_err(Trouble::Broken)?;
-        disk.rename(FRESH_FILE, FILE).map_err(Trouble::Broken)?;
         disk.sync_dir().map_err(Trouble::Broken)?;
         reserve(disk, text.len());
         Ok(())
     }
 }
 
-/// Writes the next list into the space that was reserved for it, if it was.
-fn write_fresh(disk: &dyn Disk, text: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+/// Writes the next list into the space that was reserved for it, if it was, and syncs it.
+fn write_fresh(disk: &dyn Disk, text: &[u8]) -> io::Result<()> {
     let file = disk.open(FRESH_FILE).or_else(|_| disk.create(FRESH_FILE))?;
     file.write_at(text, 0)?;
     file.truncate(to_u64(text.len()))?;
-    Ok(file)
+    file.sync_data()
 }
 
 /// Takes the space the next list will need, so that on a full disk segments can still be let go

@@ -5,7 +5,7 @@
 //! used again: the lost ones stay as a hole.
 
 use super::Lsn;
-use super::active::{self, Fresh};
+use super::active::{self, Fresh, Trouble};
 use super::disk::Disk;
 use super::error::JournalError;
 use super::frame;
@@ -111,7 +111,7 @@ pub(super) fn raise(
     });
     settled.map_err(|error| JournalError::io("write", &name, error))?;
     HighWater::open(disk, found.manifest.journal, &found.high_water)
-        .and_then(|mut mark| mark.write(above))
+        .and_then(|mut mark| mark.write(above).map_err(Trouble::into_error))
         .map_err(|error| JournalError::io("write", highwater::FILE, error))?;
     Ok((vec![(name, copy)], Some(lost)))
 }

@@ -285,7 +285,9 @@ impl Writer {
         self.marked_at = Instant::now();
         match self.high_water.write(self.synced) {
             Ok(()) => self.marked = self.synced,
-            Err(error) => self.poison(&error),
+            // Records do not lean on it: it is tried again when the next mark is due.
+            Err(Trouble::Full(_)) => {}
+            Err(Trouble::Broken(error)) => self.poison(&error),
         }
     }
 

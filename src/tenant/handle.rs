@@ -95,6 +95,8 @@ struct Inner {
     uid: TenantUid,
     address: Addr<Tenant>,
     published: Arc<Published>,
+    /// The version of the last change before this process.
+    began_at: Version,
     rules: RwLock<Arc<Rules>>,
     limits: Limits,
     /// Held by the one call that removes keys whose time has come.
@@ -122,6 +124,7 @@ impl TenantHandle {
             id: id.to_owned(),
             uid,
             address,
+            began_at: published.version(),
             published,
             rules: RwLock::new(rules),
             limits,
@@ -143,6 +146,11 @@ impl TenantHandle {
     /// What readers see: durable, without asking the actor.
     pub fn published(&self) -> &Arc<Published> {
         &self.0.published
+    }
+
+    /// Whether a change of this version was made before the process began.
+    pub fn is_from_before(&self, version: Version) -> bool {
+        version <= self.0.began_at
     }
 
     /// The tenant's limits and habits.

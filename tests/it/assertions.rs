@@ -7,31 +7,53 @@ use serde_json::{Value, json};
 
 const KEY: &str = include_str!("../fixtures/assertion-key.pem");
 const PUBLIC: &str = include_str!("../../src/http/v2/clients/testing/public.pem");
+const JSON: &str = "application/json";
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 struct Bench {
     server: Server,
+    /// What callers call it, whatever its port.
+    host: String,
     client: String,
 }
 
 impl Bench {
     fn start() -> Self {
         let server = Server::start();
+        let host = server.address().to_owned();
+        Self::of(server, host)
+    }
+
+    fn of(server: Server, host: String) -> Self {
+        let mut bench = Self { server, host, client: String::new() };
+        bench.client = bench.add_client();
+        bench
+    }
+
+    /// Makes a client with the key; its id.
+    fn add_client(&self) -> String {
         let credential = json!({ "credential_type": "public_key", "pem": PUBLIC });
         let methods = json!({ "private_key_jwt": { "credentials": [credential] } });
         let body = json!({ "name": "keys", "client_authentication_methods": methods });
-        let made = server.json("POST", "/api/v2/clients", &body.to_string()).expect(201).json();
+        let made = self.make("/api/v2/clients", &body);
         let client = made["client_id"].as_str().unwrap().to_owned();
-        let grant = json!({
-            "client_id": client, "audience": format!("{}/api/v2/", server.url), "scope": ["read:users"],
-        });
-        server.json("POST", "/api/v2/client-grants", &grant.to_string()).expect(201);
-        Self { server, client }
+        let audience = format!("http://{}/api/v2/", self.host);
+        let grant = json!({ "client_id": client, "audience": audience, "scope": ["read:users"] });
+        self.make("/api/v2/client-grants", &grant);
+        client
+    }
+
+    fn make(&self, target: &str, body: &Value) -> Value {
+        let admin = self.server.admin();
+        let headers =
+            [("Host", self.host.as_str()), ("Authorization", admin), ("Content-Type", JSON)];
+        let body = body.to_string();
+        self.server.request("POST", target, &headers, Some(body.as_bytes())).expect(201).json()
     }
 
     fn claims(&self, jti: &str) -> Value {
         json!({
-            "iss": self.client, "sub": self.client, "aud": format!("{}/", self.server.url),
+            "iss": self.client, "sub": self.client, "aud": format!("http://{}/", self.host),
             "exp": clock::now().seconds() + 60, "jti": jti,
         })
     }
@@ -39,9 +61,9 @@ impl Bench {
     fn ask(&self, assertion: &str) -> Response {
         let body = json!({
             "grant_type": "client_credentials", "client_assertion_type": TYPE,
-            "client_assertion": assertion, "audience": format!("{}/api/v2/", self.server.url),
+            "client_assertion": assertion, "audience": format!("http://{}/api/v2/", self.host),
         });
-        let headers = [("Content-Type", "application/json")];
+        let headers = [("Host", self.host.as_str()), ("Content-Type", JSON)];
         self.server.request("POST", "/oauth/token", &headers, Some(body.to_string().as_bytes()))
     }
 
@@ -125,4 +147,46 @@ fn a_client_with_keys_has_no_use_for_its_secret_and_a_key_ends() {
     let ended = json!({ "expires_at": "2020-01-01T00:00:00Z" });
     bench.server.json("PATCH", &one, &ended.to_string()).expect(200);
     bench.refused("a key that has ended", &signed(Algorithm::RS256, &bench.claims("1")));
+}
+
+/// Claims that say when they were made, as the libraries of all clients do.
+fn made_now(bench: &Bench, jti: &str) -> Value {
+    let mut claims = bench.claims(jti);
+    claims["iat"] = json!(clock::now().seconds());
+    claims
+}
+
+#[test]
+fn an_assertion_used_before_a_restart_is_refused_after_it() {
+    for is_killed in [true, false] {
+        let mut bench = Bench::of(Server::start(), "dossier.example".to_owned());
+        let used = signed(Algorithm::RS256, &made_now(&bench, "used"));
+        let silent = signed(Algorithm::RS256, &bench.claims("used, of unknown age"));
+        let unused = signed(Algorithm::RS256, &made_now(&bench, "unused"));
+        bench.ask(&used).expect(200);
+        bench.ask(&silent).expect(200);
+        if !is_killed {
+            bench.server.end_with(rustix::process::Signal::TERM);
+        }
+        bench.server.restart();
+        let all = [&used, &silent, &unused];
+        for assertion in all {
+            bench.refused("made before the restart", assertion);
+        }
+        // A client made since has nothing to be told from.
+        let elder = std::mem::take(&mut bench.client);
+        bench.client = bench.add_client();
+        bench.ask(&signed(Algorithm::RS256, &bench.claims("at once"))).expect(200);
+        bench.client = elder;
+        // Whoever signs a new one is let in, as soon as clocks that differ leave no doubt.
+        let mut number = 0;
+        crate::harness::until("a new assertion is taken", || {
+            number += 1;
+            let fresh = made_now(&bench, &format!("new {number}"));
+            (bench.ask(&signed(Algorithm::RS256, &fresh)).status == 200).then_some(())
+        });
+        for assertion in all {
+            bench.refused("made before the restart", assertion);
+        }
+    }
 }

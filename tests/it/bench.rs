@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 /// Runs a short load test in a folder.
 fn bench(folder: &Path, more: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_dossier"))
+    Command::new(crate::harness::program())
         .current_dir(folder)
         .args(["bench", "--users", "20", "--connections", "8", "--rounds", "1"])
         .args(["--duration", "1s", "--warmup", "100ms", "-o", "json"])

@@ -221,6 +221,68 @@ fn a_ticket_is_worth_something_for_its_time_and_no_longer() {
 }
 
 #[test]
+fn a_job_is_kept_for_a_day_of_time_that_has_passed() {
+    System::new().block_on(async {
+        for (by, made_after) in [(-HOUR, false), (-HOUR, true), (HOUR, true)] {
+            for (passed, status) in [(24 * 60 - 1, 200), (24 * 60 + 1, 404)] {
+                let bench = Bench::start().await;
+                let body = json!({"user_id": bench.create().await});
+                if made_after {
+                    bench.clocks.set(by);
+                }
+                let (_, job) = bench.send("POST", "/api/v2/jobs/verification-email", &body).await;
+                if !made_after {
+                    bench.clocks.set(by);
+                }
+                bench.clocks.pass(minutes(passed));
+                let target = format!("/api/v2/jobs/{}", job["id"].as_str().unwrap());
+                let (found, told) = bench.send("GET", &target, &Value::Null).await;
+                assert_eq!(found, status, "{by} {made_after} {passed}: {told}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_clock_that_was_wrong_for_a_moment_ends_no_import() {
+    System::new().block_on(async {
+        let bench = Bench::start().await;
+        let (_, found) = bench.send("GET", "/api/v2/connections", &Value::Null).await;
+        let connection = found[0]["id"].as_str().unwrap();
+        let part = |name: &str, text: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+        };
+        let users: Vec<Value> =
+            (0..2000).map(|number| json!({"email": format!("u{number}@example.com")})).collect();
+        let body = part("connection_id", connection)
+            + &part("users", &json!(users).to_string())
+            + "--x--\r\n";
+        let tenant = bench.house.tenant();
+        let everything = crate::harness::house::everything();
+        let mut claims = crate::harness::house::claims(tenant, &everything);
+        claims.exp += 1_000_000;
+        let bearer = format!("Bearer {}", bench.house.sign(tenant, &claims));
+        let kind = ("Content-Type", "multipart/form-data; boundary=x");
+        let headers = [("Authorization", bearer.as_str()), kind];
+        let import = "/api/v2/jobs/users-imports";
+        let (status, job) = bench.house.ask("localhost", "POST", import, &headers, &body).await;
+        assert_eq!(status, 202, "{job}");
+        let target = format!("/api/v2/jobs/{}", job["id"].as_str().unwrap());
+        bench.clocks.set(3 * HOUR);
+        bench.clocks.pass(Duration::from_secs(1));
+        let ended = loop {
+            let (_, job) = bench.send("GET", &target, &Value::Null).await;
+            if job["status"] != "pending" && job["status"] != "processing" {
+                break job;
+            }
+            actix_rt::task::yield_now().await;
+        };
+        assert_eq!(ended["status"], "completed", "{ended}");
+        assert_eq!(ended["summary"]["inserted"], 2000);
+    });
+}
+
+#[test]
 fn validity_is_never_judged_by_less_than_the_time_that_has_passed() {
     let bench_of = |by: i64, passed: u64| {
         System::new().block_on(async {

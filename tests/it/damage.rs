@@ -375,7 +375,7 @@ fn a_format_newer_than_known_is_refused_by_name_and_not_repaired() {
 
 /// Runs `dossier check`; the exit code and everything said.
 fn dossier_check(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dossier"))
+    let output = std::process::Command::new(crate::harness::program())
         .arg("check")
         .args(arguments)
         .arg("--data-dir")

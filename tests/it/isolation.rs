@@ -16,6 +16,8 @@ use std::fmt::Write as _;
 mod cases;
 mod fields;
 mod injected;
+mod members;
+mod secrets;
 mod tokens;
 
 /// Two tenants that look alike.

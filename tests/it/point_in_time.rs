@@ -43,7 +43,7 @@ fn state(server: &Server) -> Vec<Value> {
 
 /// Runs `dossier restore`; the exit code and everything said.
 fn restore(server: &Server, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dossier"))
+    let output = std::process::Command::new(crate::harness::program())
         .args(["restore", "--data-dir"])
         .arg(server.data_dir())
         .args(arguments)

@@ -6,12 +6,13 @@ use crate::domain::change::Outcome;
 use crate::domain::document::Document;
 use crate::domain::job::{
     ACTIVE_EXPORTS, ACTIVE_IMPORTS, ImportRow, ImportStep, ImportUser, Job, JobKind, KEPT_JOBS,
-    NewJob, RefusedRow, RowCode, RowError, errors_id, input_id, part,
+    NewJob, RefusedRow, RowCode, RowError, VALID_FROM, errors_id, input_id, part,
 };
 use crate::domain::json::{Builder, Elements, Object};
 use crate::domain::metadata::{self, Bag};
 use crate::domain::policy::{Compat, Rules};
 use crate::domain::resource::{Resource, ResourceKind};
+use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(super) fn start(
     }
     let jobs = view.resources(ResourceKind::Job);
     let active = |kind: JobKind| {
-        let is_one = |job: &Job<'_>| job.kind() == Some(kind) && job.is_active(moment.now);
+        let is_one = |job: &Job<'_>| job.kind() == Some(kind) && job.is_active(new.valid_from);
         jobs.iter().map(|job| Job::of(job)).filter(is_one).count()
     };
     let limit = match new.kind {
@@ -45,7 +46,8 @@ pub(super) fn start(
     for (key, value) in new.body.members() {
         body.member(key, value);
     }
-    body.string("created_at", &moment.now.to_string());
+    body.string("created_at", &moment.now.to_string())
+        .string(VALID_FROM, &new.valid_from.to_string());
     let job = Resource {
         kind: ResourceKind::Job,
         id: new.id.clone(),
@@ -57,15 +59,15 @@ pub(super) fn start(
         let input = part(input_id(&new.id), moment.version, input);
         outcomes.push(Outcome::Resource(Arc::new(input)));
     }
-    outcomes.extend(forgotten(&jobs, moment));
+    outcomes.extend(forgotten(&jobs, new.valid_from));
     Ok(outcomes)
 }
 
-/// Jobs that are kept no longer, with their parts.
-fn forgotten(jobs: &[Arc<Resource>], moment: Moment<'_>) -> Vec<Outcome> {
+/// Jobs that are kept no longer at this time of validity, with their parts.
+fn forgotten(jobs: &[Arc<Resource>], now: Timestamp) -> Vec<Outcome> {
     let (expired, kept): (Vec<_>, Vec<_>) =
-        jobs.iter().partition(|job| Job::of(job).is_expired(moment.now));
-    let mut ended: Vec<_> = kept.iter().filter(|job| !Job::of(job).is_active(moment.now)).collect();
+        jobs.iter().partition(|job| Job::of(job).is_expired(now));
+    let mut ended: Vec<_> = kept.iter().filter(|job| !Job::of(job).is_active(now)).collect();
     let excess = (kept.len() + 1).saturating_sub(KEPT_JOBS);
     if excess > 0 {
         ended.sort_by_key(|job| Job::of(job).created_at());

@@ -5,11 +5,13 @@
 //! | `iss`, `sub` | the client's id |
 //! | `aud` | the issuer, or the token endpoint's address |
 //! | `exp` | ahead, by five minutes at most |
+//! | `iat` | not ahead; without it, five minutes before `exp` counts |
 //! | `jti` | one this client has not used before |
 //!
 //! Used ids are remembered until their assertion has ended, in a table of bounded size;
 //! when that is full of ids still in force, assertions are refused rather than taken twice.
-//! A restart forgets them, which opens at most the five minutes an assertion lives.
+//! A restart forgets them, so of a client that was there before only assertions are taken that
+//! were made since: whichever the process before may have taken is older.
 
 use crate::domain::client::{Client, sha256_hex};
 use crate::domain::credential::{self, Credential};
@@ -43,6 +45,7 @@ struct Claims {
     sub: String,
     aud: Audience,
     exp: i64,
+    iat: Option<i64>,
     jti: String,
 }
 
@@ -68,6 +71,8 @@ pub(super) struct Expected<'a> {
     pub(super) now: i64,
     /// Seconds by which clocks may differ.
     pub(super) leeway: i64,
+    /// For how many seconds uses have been remembered; `None` if all there were are.
+    pub(super) remembered: Option<i64>,
 }
 
 /// An assertion that was signed with a key of the client, and is for us and now.
@@ -139,6 +144,16 @@ fn check(claims: &Claims, client: &Client, expected: &Expected<'_>) -> Result<()
     if claims.exp > expected.now.saturating_add(MAX_LIFETIME_S + expected.leeway) {
         return Err("exp must be at most five minutes ahead");
     }
+    // Nobody can have used it before the earliest moment at which it can have been made.
+    let made = claims.iat.unwrap_or(claims.exp.saturating_sub(MAX_LIFETIME_S));
+    if made > expected.now.saturating_add(expected.leeway) {
+        return Err("iat must not lie ahead");
+    }
+    // By how much its clock may be ahead, so much older it may be in truth.
+    let age = expected.now.saturating_sub(made).saturating_add(expected.leeway);
+    if expected.remembered.is_some_and(|seconds| age >= seconds) {
+        return Err("it may have been used before the server was started; sign a new one");
+    }
     if claims.jti.is_empty() || claims.jti.len() > MAX_JTI_BYTES {
         return Err("jti must have 1 to 255 bytes");
     }
@@ -187,6 +202,9 @@ pub(super) fn refused(why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::json::Object;
+    use crate::domain::keys::KeyVersions;
+    use crate::domain::time::Version;
 
     fn proved(id: &str, until: i64) -> Proved {
         Proved { id: id.to_owned(), until }
@@ -208,5 +226,45 @@ mod tests {
         assert!(used.insert(1, proved("b", 90), 10, 2).is_ok());
         assert!(used.insert(1, proved("c", 90), 20, 2).is_err());
         assert!(used.insert(1, proved("c", 90), 60, 2).is_ok());
+    }
+
+    /// Compares claims at the time 1000 with clocks that may differ by 5.
+    #[track_caller]
+    fn check_times(exp: i64, iat: Option<i64>, remembered: Option<i64>, allowed: bool) {
+        let client = Client {
+            id: "c".to_owned(),
+            version: Version::ZERO,
+            settings: Object::empty(),
+            client_metadata: None,
+            secret: None,
+            is_global: false,
+            made_at: Version::new(1),
+            keys: KeyVersions::default(),
+        };
+        let (iss, sub, jti) = ("c".to_owned(), "c".to_owned(), "1".to_owned());
+        let claims = Claims { iss, sub, aud: Audience::One("us".to_owned()), exp, iat, jti };
+        let expected = Expected { audiences: &["us".to_owned()], now: 1000, leeway: 5, remembered };
+        let checked = check(&claims, &client, &expected);
+        assert_eq!(checked.is_ok(), allowed, "{exp} {iat:?} {remembered:?} {checked:?}");
+    }
+
+    #[test]
+    fn what_the_process_before_may_have_taken_is_refused() {
+        for (iat, remembered, allowed) in [
+            (Some(940), None, true),
+            (Some(940), Some(66), true),
+            (Some(940), Some(65), false),
+            (Some(1005), Some(1), true),
+            (Some(1005), Some(0), false),
+            (Some(1006), None, false),
+        ] {
+            check_times(1060, iat, remembered, allowed);
+        }
+        // Without a time of its own it may be as old as one that ends then can be.
+        check_times(1060, None, None, true);
+        check_times(1060, None, Some(245), false);
+        check_times(1060, None, Some(246), true);
+        check_times(1300, None, Some(6), true);
+        check_times(1305, None, Some(0), false);
     }
 }

@@ -44,10 +44,15 @@ pub(super) fn authenticate(call: &Call, fields: &Fields) -> Result<KnownClient, 
 /// The client that signed an assertion, which is used up by that.
 fn asserted(call: &Call, client: Option<Arc<Client>>, text: &str) -> Result<KnownClient, Problem> {
     let client = client.ok_or_else(|| refusal::unknown_client(false))?;
+    let settings = call.services.settings();
+    let up_for = call.services.up_for();
     let expected = Expected {
         audiences: &[call.issuer(), call.origin(), format!("{}/oauth/token", call.origin())],
         now: call.now.seconds(),
-        leeway: i64::try_from(call.services.settings().auth.leeway.as_secs()).unwrap_or(i64::MAX),
+        leeway: i64::try_from(settings.auth.leeway.as_secs()).unwrap_or(i64::MAX),
+        // What a client that was made since has used is all remembered.
+        remembered: (call.tenant.is_from_before(client.made_at))
+            .then(|| i64::try_from(up_for.as_secs()).unwrap_or(i64::MAX)),
     };
     let checked = assertion::verify(text, &client, &expected).and_then(|proved| {
         call.services.assertions.use_up(call.tenant.uid().0, proved, expected.now)

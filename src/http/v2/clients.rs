@@ -119,12 +119,6 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     }
     let body = call.json().await?;
     let patch = wire::client_patch(&body, call.tenant.rules().compat)?;
-    if patch.secret.is_none()
-        && (patch.settings.is_some() || patch.client_metadata.is_some())
-        && !call.caller.has_any(&[Scope::UPDATE_CLIENTS])
-    {
-        return Err(Forbidden::Members { expected: &[Scope::UPDATE_CLIENTS] }.into());
-    }
     let answer =
         call.write(Channel::V2, Command::UpdateClient { id, patch: Box::new(patch) }).await?;
     let client = written(&answer)?;

@@ -266,6 +266,7 @@ pub(super) fn user_patch(body: &Object) -> Result<PatchBody, Problem> {
     };
     let patch = UserPatch {
         connection: body.get_str("connection").map(std::borrow::Cow::into_owned),
+        asks_more: ASKS.iter().any(|key| body.contains(key)),
         email: text("email"),
         email_verified: flag("email_verified"),
         username: text("username"),
@@ -284,6 +285,9 @@ pub(super) fn user_patch(body: &Object) -> Result<PatchBody, Problem> {
     };
     Ok(PatchBody { patch, password: plain })
 }
+
+/// Members of the body of a PATCH that ask for something and change nothing.
+const ASKS: [&str; 4] = ["client_id", "verify_email", "verify_phone_number", "verify_password"];
 
 /// Members of the body of a PATCH that no user shows, so that no merge dialect can name them.
 const NOT_SHOWN: [&str; 6] = [

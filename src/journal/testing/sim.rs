@@ -56,7 +56,8 @@ struct State {
     names: BTreeMap<String, usize>,
     synced_names: BTreeMap<String, usize>,
     unsynced_names: Vec<NameChange>,
-    faults: Vec<Fault>,
+    /// Failures to come, and the one file they concern.
+    faults: Vec<(Option<String>, Fault)>,
     capacity_bytes: Option<usize>,
     cannot_preallocate: bool,
     is_holding: bool,
@@ -97,7 +98,17 @@ impl SimDisk {
 
     /// Makes an operation fail once.
     pub fn inject(&self, fault: Fault) {
-        self.lock().faults.push(fault);
+        self.lock().faults.push((None, fault));
+    }
+
+    /// Makes an operation on one file fail once; of a rename that is the new name.
+    pub fn inject_in(&self, name: &str, fault: Fault) {
+        self.lock().faults.push((Some(name.to_owned()), fault));
+    }
+
+    /// Whether a failure is still to come.
+    pub fn has_faults(&self) -> bool {
+        !self.lock().faults.is_empty()
     }
 
     /// Limits the sum of all file sizes, or lifts the limit.
@@ -229,19 +240,28 @@ impl State {
         self.capacity_bytes.map_or(usize::MAX, |limit| limit.saturating_sub(self.used_bytes()))
     }
 
-    /// The fault that is due now, if any.
-    fn due(&mut self, operation: Operation) -> Option<Fault> {
-        let index = self.faults.iter().position(|fault| fault.operation == operation)?;
-        let fault = self.faults.get_mut(index)?;
+    /// The fault that is due now in this file, if any.
+    fn due(&mut self, operation: Operation, file: &str) -> Option<Fault> {
+        let index = self.faults.iter().position(|(name, fault)| {
+            fault.operation == operation && name.as_deref().is_none_or(|name| name == file)
+        })?;
+        let (_, fault) = self.faults.get_mut(index)?;
         if let Some(left) = fault.after_calls.checked_sub(1) {
             fault.after_calls = left;
             return None;
         }
-        Some(self.faults.remove(index))
+        Some(self.faults.remove(index).1)
     }
 
-    fn check(&mut self, operation: Operation) -> io::Result<()> {
-        self.due(operation).map_or(Ok(()), |fault| Err(io::Error::from_raw_os_error(fault.errno)))
+    fn check(&mut self, operation: Operation, file: &str) -> io::Result<()> {
+        let fault = self.due(operation, file);
+        fault.map_or(Ok(()), |fault| Err(io::Error::from_raw_os_error(fault.errno)))
+    }
+
+    /// What an open file is called, or nothing if it has been removed.
+    fn name_of(&self, id: usize) -> String {
+        let found = self.names.iter().find(|(_, own)| **own == id);
+        found.map(|(name, _)| name.clone()).unwrap_or_default()
     }
 
     fn node(&mut self, id: usize) -> io::Result<&mut Node> {
@@ -270,7 +290,7 @@ impl NameChange {
 impl Disk for SimDisk {
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.lock();
-        state.check(Operation::Create)?;
+        state.check(Operation::Create, name)?;
         let id = state.create(name);
         drop(state);
         Ok(self.handle(id))
@@ -283,7 +303,7 @@ impl Disk for SimDisk {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let mut state = self.lock();
-        state.check(Operation::Read)?;
+        state.check(Operation::Read, name)?;
         let id = state.find(name)?;
         state.node(id).map(|node| node.current.clone())
     }
@@ -307,7 +327,7 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.lock();
-        state.check(Operation::Rename)?;
+        state.check(Operation::Rename, to)?;
         state.find(from)?;
         state.change(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
@@ -315,7 +335,7 @@ impl Disk for SimDisk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.lock();
-        state.check(Operation::Remove)?;
+        state.check(Operation::Remove, name)?;
         state.find(name)?;
         state.change(NameChange::Remove(name.to_owned()));
         Ok(())
@@ -323,7 +343,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self) -> io::Result<()> {
         let mut state = self.lock();
-        state.check(Operation::SyncDir)?;
+        state.check(Operation::SyncDir, ".")?;
         state.sync_names();
         Ok(())
     }
@@ -339,7 +359,8 @@ impl DiskFile for SimFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.disk.lock();
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let fault = state.due(Operation::Write);
+        let name = state.name_of(self.id);
+        let fault = state.due(Operation::Write, &name);
         let room = state.room_bytes();
         let node = state.node(self.id)?;
         let growth = (offset + bytes.len()).saturating_sub(node.current.len());
@@ -365,7 +386,8 @@ impl DiskFile for SimFile {
         }
         state.held -= 1;
         state.released = state.released.saturating_sub(1);
-        if let Err(error) = state.check(Operation::Sync) {
+        let name = state.name_of(self.id);
+        if let Err(error) = state.check(Operation::Sync, &name) {
             state.node(self.id)?.fail_sync();
             return Err(error);
         }
@@ -393,7 +415,8 @@ impl DiskFile for SimFile {
 
     fn truncate(&self, size_bytes: u64) -> io::Result<()> {
         let mut state = self.disk.lock();
-        state.check(Operation::Truncate)?;
+        let name = state.name_of(self.id);
+        state.check(Operation::Truncate, &name)?;
         let size = usize::try_from(size_bytes).map_err(io::Error::other)?;
         state.node(self.id)?.resize(size);
         Ok(())

@@ -1,6 +1,7 @@
 //! A disk without space, which gets some again.
 
 use super::*;
+use crate::journal::testing::{Fault, Operation};
 
 fn is_healthy(progress: &Progress) -> bool {
     progress.health == Health::Ok
@@ -128,4 +129,63 @@ fn on_a_full_disk_segments_can_be_let_go_of_and_that_heals_it() {
     journal.purge(journal.stats().last).unwrap();
     wait_until(&journal, is_healthy);
     append_durably(&journal, b"after");
+}
+
+/// Appends until `count` records are durable, whatever is refused for want of space meanwhile.
+fn append_through(journal: &Embedded, count: usize) -> Vec<(u64, Vec<u8>)> {
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < count {
+        wait_until(journal, |progress| !is_full(progress));
+        let text = format!("record {}", acknowledged.len()).into_bytes();
+        let told = append(journal, &text);
+        assert_ne!(told, Err(AppendError::Poisoned), "{}", acknowledged.len());
+        let Ok(lsn) = told else { continue };
+        match outcome(journal, lsn) {
+            Ok(()) => acknowledged.push((lsn.get(), text)),
+            Err(failure) => assert_eq!(failure, Failure::Full),
+        }
+    }
+    acknowledged
+}
+
+#[test]
+fn whichever_file_it_is_that_has_no_space_the_journal_heals() {
+    const ENOSPC: i32 = 28;
+    const EDQUOT: i32 = 122;
+    let options = || Options { high_water_interval: Duration::ZERO, ..options() };
+    let second = {
+        let disk = SimDisk::new();
+        let journal = Embedded::open(Arc::new(disk.clone()), &options()).unwrap().0;
+        append_through(&journal, 60);
+        names(&disk).into_iter().filter(|name| is_segment(name)).nth(1).unwrap()
+    };
+    let second = second.as_str();
+    for (file, operation) in [
+        ("HIGHWATER", Operation::Write),
+        ("HIGHWATER", Operation::Sync),
+        ("MANIFEST.new", Operation::Create),
+        ("MANIFEST.new", Operation::Write),
+        ("MANIFEST.new", Operation::Sync),
+        ("MANIFEST", Operation::Rename),
+        (second, Operation::Create),
+        (second, Operation::Write),
+        (second, Operation::Sync),
+    ] {
+        for (errno, written_bytes) in [(ENOSPC, 0), (ENOSPC, 9), (EDQUOT, 0)] {
+            let disk = SimDisk::new();
+            let journal = Embedded::open(Arc::new(disk.clone()), &options()).unwrap().0;
+            for _ in 0..2 {
+                let fault = Fault { operation, after_calls: 0, errno, written_bytes };
+                disk.inject_in(file, fault);
+            }
+            let acknowledged = append_through(&journal, 60);
+            assert!(!disk.has_faults(), "{file} {operation:?} was never asked for");
+            assert_eq!(all(&journal), acknowledged, "{file} {operation:?}");
+            let crashed = disk.fork();
+            crashed.cut_power(&mut || false);
+            assert_eq!(recover(&crashed).unwrap(), acknowledged, "{file} {operation:?}");
+            drop(journal);
+            assert_eq!(recover(&disk).unwrap(), acknowledged, "{file} {operation:?}");
+        }
+    }
 }

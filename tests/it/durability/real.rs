@@ -98,8 +98,20 @@ fn a_full_file_system_is_507_and_writes_resume_without_a_restart() {
     assert_eq!(last(&server), expected, "reads go on and show what was acknowledged");
     let ready = server.request("GET", "/readyz", &[], None).expect(503).json();
     assert_eq!((&ready["status"], &ready["journal"]), (&json!("degraded"), &json!("full")));
-    // A snapshot cannot be written either; that harms nobody.
-    assert_eq!(server.json("POST", "/dossier/v1/snapshots", "{}").status, 500);
+    // Neither a snapshot nor a key can be written; that harms nobody and leaves nothing behind.
+    let files = |folder: &str| {
+        let entries = fs::read_dir(server.data_dir().join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+    };
+    let before = (files("snapshots"), files("keys"));
+    // What the journal gave back is taken as well.
+    disk.fill();
+    for operation in ["snapshots", "keys/rotate"] {
+        let told = server.json("POST", &format!("/dossier/v1/{operation}"), "{}");
+        let told = told.expect(507).json();
+        assert_eq!(told["errorCode"], "insufficient_storage", "{operation} {told}");
+    }
+    assert_eq!((files("snapshots"), files("keys")), before);
 
     disk.free();
     let body = r#"{"user_metadata":{"again":true}}"#;
@@ -109,7 +121,9 @@ fn a_full_file_system_is_507_and_writes_resume_without_a_restart() {
         (answer.status == 200).then_some(())
     });
     server.request("GET", "/readyz", &[], None).expect(200);
-    server.json("POST", "/dossier/v1/snapshots", "{}").expect(200);
+    for operation in ["snapshots", "keys/rotate"] {
+        server.json("POST", &format!("/dossier/v1/{operation}"), "{}").expect(200);
+    }
     let before = server.get(&target).expect(200).text().to_owned();
     server.restart();
     assert_eq!(server.get(&target).expect(200).text(), before);

@@ -10,7 +10,7 @@ mod server;
 mod tokens;
 
 pub(crate) use connection::{Connection, Response};
-pub(crate) use server::{Server, Setup};
+pub(crate) use server::{Server, Setup, program};
 pub(crate) use tokens::Bearer;
 
 use std::time::{Duration, Instant};

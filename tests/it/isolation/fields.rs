@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// Who may change a member of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Least {
+pub(super) enum Least {
     /// `update:users` alone.
     Users,
     /// `update:users_app_metadata` will do.
@@ -50,9 +50,14 @@ const USER_FIELDS: &[(&str, &str, Least)] = &[
     ),
 ];
 
+/// What is needed to change a member of a user.
+pub(super) fn least_of(member: &str) -> Least {
+    USER_FIELDS.iter().find(|(field, ..)| *field == member).unwrap().2
+}
+
 impl Bench {
     /// Asks the default tenant with scopes, as its client or as one of its users.
-    async fn with(
+    pub(super) async fn with(
         &self,
         scopes: &[&str],
         user: Option<&str>,
@@ -132,6 +137,15 @@ fn what_a_narrow_scope_covers_does_not_carry_the_rest_in() {
                 }
                 let body = format!("{{{member},{}", body.strip_prefix('{').unwrap());
                 let (status, told) = bench.with(&[scope], who, ("PATCH", &target, &body)).await;
+                assert_eq!(status, 403, "{scope} {body}: {told}");
+            }
+        }
+        let target = format!("/api/v2/clients/{}", bench.own["client"]);
+        let secret = format!(r#""client_secret":"{}""#, "s".repeat(48));
+        for member in [r#""name":"taken over""#, r#""client_metadata":{"k":"x"}"#] {
+            let body = format!("{{{secret},{member}}}");
+            for scope in ["update:client_keys", "update:clients"] {
+                let (status, told) = bench.with(&[scope], None, ("PATCH", &target, &body)).await;
                 assert_eq!(status, 403, "{scope} {body}: {told}");
             }
         }

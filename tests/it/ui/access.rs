@@ -209,7 +209,7 @@ fn only_an_operator_makes_links() {
 #[test]
 fn the_command_line_prints_a_link() {
     let server = Server::start();
-    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_dossier"))
+    let printed = std::process::Command::new(crate::harness::program())
         .args(["login-link", "--role", "editor", "--prefix", "crm_", "--ttl", "2m", "--as", "ada"])
         .args(["--url", &server.url, "--data-dir"])
         .arg(server.data_dir())

@@ -91,6 +91,7 @@ impl Held {
             body: Object::trusted(&body),
             status: "pending",
             input: Some(Object::empty()),
+            valid_from: Timestamp::from_millis(self.now),
         })))
     }
 

@@ -70,6 +70,7 @@ pub(in super::super) async fn create(mut call: Call) -> Result<HttpResponse, Pro
         body: body.object(),
         status: "pending",
         input: None,
+        valid_from: call.valid_at,
     };
     let answer = call.write(Channel::V2, Command::StartJob(Box::new(job))).await?;
     let resource = answer

@@ -161,7 +161,7 @@ fn download(call: &Call) -> Result<HttpResponse, Problem> {
     let file = call.params.get("file");
     let job = exports.job_of(call.tenant.uid(), file, call.valid_at).ok_or_else(gone)?;
     let resource = call.tenant.published().resource(ResourceKind::Job, job).ok_or_else(gone)?;
-    if Job::of(&resource).is_expired(call.now) {
+    if Job::of(&resource).is_expired(call.valid_at) {
         return Err(gone());
     }
     let format = resource.body.get_str("format").unwrap_or_default();

@@ -55,6 +55,7 @@ pub(in super::super) async fn create(mut call: Call) -> Result<HttpResponse, Pro
             input.raw("users", &rows);
             input.object()
         }),
+        valid_from: call.valid_at,
     };
     let answer = call.write(Channel::V2, Command::StartJob(Box::new(job))).await?;
     let resource = answer

@@ -21,7 +21,7 @@ pub(super) use verification::{BODY as VERIFICATION, create as create_verificatio
 use super::json;
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::Command;
-use crate::domain::job::{Job, JobKind};
+use crate::domain::job::{Job, JobKind, VALID_FROM};
 use crate::domain::json::{self as text, Builder, Elements, Object};
 use crate::domain::permit::Permitted;
 use crate::domain::resource::{Resource, ResourceKind};
@@ -49,6 +49,7 @@ const PRIVATE: &[&str] = &[
     "client_id",
     "request_id",
     "ticket",
+    VALID_FROM,
 ];
 
 pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
@@ -150,7 +151,7 @@ fn found(call: &Call) -> Result<Arc<Resource>, Problem> {
     call.tenant
         .published()
         .resource(ResourceKind::Job, call.params.get("id"))
-        .filter(|resource| !Job::of(resource).is_expired(call.now))
+        .filter(|resource| !Job::of(resource).is_expired(call.valid_at))
         .ok_or_else(|| no_resource(ResourceKind::Job))
 }
 
@@ -190,7 +191,7 @@ fn provenance(job: &Resource) -> Provenance {
 
 /// Takes up the jobs of all tenants that a restart interrupted.
 pub fn resume(services: &Data<Services>) {
-    let now = services.now();
+    let now = services.valid_at(services.now());
     for tenant in services.directory.tenants() {
         for resource in tenant.published().resources(ResourceKind::Job) {
             let status = status_of(&resource);
