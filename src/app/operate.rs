@@ -3,10 +3,13 @@
 use super::keys::KeyStore;
 use super::{clock, logging, open};
 use crate::config::{self, Loaded};
+use crate::domain::diff::Difference;
 use crate::domain::history::Keep;
 use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
 use crate::http::services::Services;
-use crate::tenant::{SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots};
+use crate::tenant::{
+    DueSnapshot, ListDue, SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots,
+};
 use actix::Addr;
 use actix_web::web;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +49,22 @@ fn in_words(error: impl std::fmt::Display) -> OperationFailed {
     OperationFailed(error.to_string())
 }
 
+fn no_snapshots() -> OperationFailed {
+    OperationFailed("data is kept in memory only: there are no snapshots".to_owned())
+}
+
+/// What a reload changes, or would.
+fn compared(running: &Loaded, wanted: &Loaded) -> Reloaded {
+    let config::Changes { applied, restart_required } = config::diff(running, wanted);
+    let text = |loaded, path: &str| config::shown(loaded, path).map(|value| value.to_string());
+    let change = |path: &String| Difference {
+        path: path.clone(),
+        old: text(running, path),
+        new: text(wanted, path),
+    };
+    Reloaded { changes: applied.iter().map(change).collect(), applied, restart_required }
+}
+
 /// The pace of snapshots, as settings say.
 pub fn snapshot_settings(settings: &config::Settings) -> SnapshotSettings {
     SnapshotSettings {
@@ -82,12 +101,8 @@ impl Operations for Operator {
     fn take_snapshots(&self) -> Operating<Vec<SnapshotReport>> {
         let snapshots = self.snapshots.clone();
         Box::pin(async move {
-            let Some(snapshots) = snapshots else {
-                return Err(OperationFailed(
-                    "data is kept in memory only: there are no snapshots".to_owned(),
-                ));
-            };
             snapshots
+                .ok_or_else(no_snapshots)?
                 .send(TakeSnapshots { is_urgent: false })
                 .await
                 .map_err(in_words)?
@@ -95,16 +110,27 @@ impl Operations for Operator {
         })
     }
 
-    fn reload(&self) -> Operating<Reloaded> {
+    fn due_snapshots(&self) -> Operating<Vec<DueSnapshot>> {
+        let snapshots = self.snapshots.clone();
+        Box::pin(async move {
+            let snapshots = snapshots.ok_or_else(no_snapshots)?;
+            snapshots.send(ListDue).await.map_err(in_words)?.map_err(in_words)
+        })
+    }
+
+    fn reload(&self, is_rehearsed: bool) -> Operating<Reloaded> {
         let (services, snapshots) = (self.services.clone(), self.snapshots.clone());
         let (running, reload) = (self.loaded.clone(), self.reload.clone());
         Box::pin(async move {
             let wanted = web::block(move || reload()).await.map_err(in_words)?.map_err(in_words)?;
-            let (changes, next) = {
+            let (reloaded, next) = {
                 let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-                let changes = config::diff(&running, &wanted);
+                let reloaded = compared(&running, &wanted);
+                if is_rehearsed {
+                    return Ok(reloaded);
+                }
                 *running = config::merge_live(&running, &wanted);
-                (changes, running.settings.clone())
+                (reloaded, running.settings.clone())
             };
             let settings = Arc::new(next);
             logging::set_level(settings.log.level);
@@ -122,9 +148,8 @@ impl Operations for Operator {
             if let Some(snapshots) = snapshots {
                 snapshots.send(snapshot_settings(&settings)).await.map_err(in_words)?;
             }
-            let config::Changes { applied, restart_required } = changes;
-            log::info!(applied = applied.len(), restart_required = restart_required.len(); "settings read again");
-            Ok(Reloaded { applied, restart_required })
+            log::info!(applied = reloaded.applied.len(), restart_required = reloaded.restart_required.len(); "settings read again");
+            Ok(reloaded)
         })
     }
 }

@@ -14,6 +14,7 @@ mod clock;
 mod concurrency;
 mod crash;
 mod damage;
+mod dry_run;
 mod durability;
 mod erasure;
 mod expiry;
