@@ -12,6 +12,7 @@ mod bad_input;
 mod bench;
 mod clock;
 mod concurrency;
+mod conditions;
 mod crash;
 mod damage;
 mod dry_run;
