@@ -267,8 +267,11 @@ impl User {
             let text = |bag: &Option<Object>| bag.as_ref().map(|bag| bag.as_json().to_owned());
             (text(&user.user_metadata), text(&user.app_metadata))
         };
-        let (old, new) = (before.roots(), self.roots());
-        if old != new {
+        let has_moved = self.profile != before.profile
+            || self.identities != before.identities
+            || self.provider_attributes != before.provider_attributes;
+        if has_moved {
+            let (old, new) = (before.roots(), self.roots());
             self.keys.note(
                 old.iter().map(|(path, raw)| (path.clone(), raw.as_str())),
                 new.iter().map(|(path, raw)| (path.clone(), raw.as_str())),

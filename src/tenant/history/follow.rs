@@ -154,10 +154,17 @@ impl Follower {
             }
         }
         match self.begin {
-            Begin::Behind(place) => Ok(place),
+            Begin::Behind(place) => {
+                let mut batch = store.batch();
+                for uid in &self.living {
+                    batch.resources_begin(*uid)?;
+                }
+                batch.commit()?;
+                Ok(place)
+            }
             Begin::FromSnapshots => {
                 let mut failed = None;
-                build::each_block(&self.dir, self.source, &mut |uid, block| {
+                build::each_block(&self.dir, self.source, &mut |uid, version, block| {
                     if failed.is_some() || !self.living.contains(&uid) {
                         return;
                     }
@@ -170,7 +177,9 @@ impl Follower {
                     }
                     for resource in &block.resources {
                         note_tenant(&mut batch, resource);
+                        batch.resource(uid, resource);
                     }
+                    batch.resources_whole_from(uid, version);
                     failed = batch.commit().err();
                 });
                 match failed {
@@ -238,7 +247,7 @@ impl Follower {
             batch.flush()?;
             batch.erase(uid, &change)?;
         }
-        batch.change(uid, &change, record);
+        batch.change(uid, &change, record)?;
         if uid == TenantUid::DEFAULT {
             self.note_tenants(batch, taken, &change)?;
         }
