@@ -4,7 +4,6 @@ use super::keys::KeyStore;
 use super::{clock, logging, open};
 use crate::config::{self, Loaded};
 use crate::domain::diff::Difference;
-use crate::domain::history::Keep;
 use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
 use crate::http::services::Services;
 use crate::tenant::{
@@ -75,16 +74,6 @@ pub fn snapshot_settings(settings: &config::Settings) -> SnapshotSettings {
     }
 }
 
-/// How much of the past is kept, as settings say.
-pub fn history_limits(settings: &config::Settings) -> Keep {
-    let own = &settings.history;
-    Keep {
-        versions: own.keep_versions,
-        age_ms: i64::try_from(own.keep_for.as_millis()).unwrap_or(i64::MAX),
-        bytes: own.max_bytes_per_user,
-    }
-}
-
 impl Operations for Operator {
     fn rotate_keys(&self) -> Operating<()> {
         let (keys, services) = (self.keys.clone(), self.services.clone());
@@ -135,15 +124,13 @@ impl Operations for Operator {
             let settings = Arc::new(next);
             logging::set_level(settings.log.level);
             services.set_settings(settings.clone());
+            services.directory.set_rules_of(open::rules_of(settings.clone()));
             services.directory.set_max_tenants(settings.limits.tenants);
             for tenant in services.directory.tenants() {
                 if let Some(definition) = services.directory.definition(tenant.id()) {
                     let rules = Arc::new(open::rules(&settings, &definition));
                     tenant.set_rules(rules).await.map_err(in_words)?;
                 }
-            }
-            if let Some(history) = &services.history {
-                history.set_keep(history_limits(&settings));
             }
             if let Some(snapshots) = snapshots {
                 snapshots.send(snapshot_settings(&settings)).await.map_err(in_words)?;

@@ -27,8 +27,8 @@ mod snapshots;
 pub use actor::{Limits, Search};
 pub use catalog::{Catalog, StateView};
 pub use directory::{
-    DEFAULT_TENANT, Directory, DirectoryError, Seeds, TenantDefinition, by_server, host_name, seed,
-    server_provenance,
+    DEFAULT_TENANT, Directory, DirectoryError, RulesOf, Seeds, TenantDefinition, by_server,
+    host_name, seed, server_provenance,
 };
 pub use fork::{ForkError, ForkPast, ForkSource};
 pub use forming::Forming;

@@ -67,7 +67,7 @@ impl Store {
         &self,
         place: Option<Vec<u8>>,
         limit: usize,
-        keep: &Keep,
+        keep: &dyn Fn(TenantUid) -> Keep,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, HistoryError> {
         let end = keys::behind(&keys::all_objects());
@@ -77,8 +77,9 @@ impl Store {
                 return Ok(None);
             };
             let (uid, kind, id) = keys::object_of(&found.key()?).ok_or_else(read::damaged)?;
-            self.retain(uid, kind, &id, keep, now)?;
-            self.forget_gone(uid, kind, &id, keep, now)?;
+            let keep = keep(uid);
+            self.retain(uid, kind, &id, &keep, now)?;
+            self.forget_gone(uid, kind, &id, &keep, now)?;
             place = keys::behind(&keys::object(uid, kind, &id));
         }
         Ok(Some(place))

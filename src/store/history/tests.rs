@@ -139,7 +139,7 @@ fn a_sweep_looks_after_every_object_and_forgets_who_is_long_gone() {
     let keep = Keep { versions: 1, age_ms: 50 * 3_600_000, bytes: 0 };
     let mut place = None;
     loop {
-        place = store.retain_some(place, 2, &keep, at(100)).unwrap();
+        place = store.retain_some(place, 2, &|_| keep, at(100)).unwrap();
         if place.is_none() {
             break;
         }

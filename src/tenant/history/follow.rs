@@ -218,9 +218,9 @@ impl Follower {
         }
         let place = cursor.place();
         shared.place.send_if_modified(|told| std::mem::replace(told, place) != place);
-        let (keep, now) = (shared.keep(), (shared.clock)());
+        let now = (shared.clock)();
         for (uid, kind, id) in taken.due {
-            store.retain(uid, kind, &id, &keep, now)?;
+            store.retain(uid, kind, &id, &(shared.keep)(uid), now)?;
         }
         Ok(has_more)
     }
@@ -288,11 +288,11 @@ impl Follower {
             return Ok(());
         }
         self.swept_at = Instant::now();
-        let (store, keep, now) = (&self.shared.store, self.shared.keep(), (self.shared.clock)());
-        self.swept = store.retain_some(self.swept.take(), SWEPT_AT_ONCE, &keep, now)?;
+        let (store, keep, now) = (&self.shared.store, &self.shared.keep, (self.shared.clock)());
+        self.swept = store.retain_some(self.swept.take(), SWEPT_AT_ONCE, keep, now)?;
         if self.swept.is_none() {
             for uid in store.tenants()? {
-                store.retain_changes(uid, 10_000, &keep, now)?;
+                store.retain_changes(uid, 10_000, &keep(uid), now)?;
             }
         }
         Ok(())
