@@ -3,6 +3,7 @@
 use super::keys::KeyStore;
 use super::{AppError, clock, declare};
 use crate::config::{self, Settings};
+use crate::domain::history::Keep;
 use crate::domain::policy::{Rules, SecretStorage};
 use crate::http::random;
 use crate::journal::{self, Embedded, InMemory, Journal, OsDisk};
@@ -10,8 +11,8 @@ use crate::store::StoreError;
 use crate::store::data_dir::{Created, DataDir, has_files};
 use crate::store::history::HistoryError;
 use crate::store::manifest::Manifest;
-use crate::tenant::history::{History, HistoryParts, Source};
-use crate::tenant::{self, Directory, Limits, RestoreReport, Restored, TenantDefinition};
+use crate::tenant::history::{History, HistoryParts, KeepOf, Source};
+use crate::tenant::{self, Directory, Limits, RestoreReport, Restored, RulesOf, TenantDefinition};
 use actix::ArbiterHandle;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -152,15 +153,13 @@ pub fn start_tenants(
         reply_timeout: settings.actor.reply_timeout,
         in_flight_bytes: usize::try_from(settings.actor.in_flight_bytes).unwrap_or(usize::MAX),
     };
-    let own = settings.clone();
-    let rules_of = Box::new(move |definition: &TenantDefinition| rules(&own, definition));
     Arc::new(Directory::start(
         states,
         opened.journal.clone(),
         arbiters,
         limits,
         settings.limits.tenants,
-        rules_of,
+        rules_of(settings.clone()),
     ))
 }
 
@@ -170,7 +169,7 @@ pub fn start_tenants(
 pub fn start_history(
     settings: &Settings,
     opened: &Opened,
-    directory: &Directory,
+    directory: &Arc<Directory>,
 ) -> Option<Arc<History>> {
     if !settings.history.enabled {
         return None;
@@ -191,7 +190,7 @@ pub fn start_history(
 pub fn try_history(
     settings: &Settings,
     opened: &Opened,
-    directory: &Directory,
+    directory: &Arc<Directory>,
 ) -> Result<History, HistoryError> {
     let is_memory = settings.storage.mode == config::StorageMode::Memory;
     let folder = opened.dir.history();
@@ -210,9 +209,29 @@ pub fn try_history(
         journal: opened.journal.clone(),
         source: if is_passing { Source::Passing } else { Source::Lasting },
         living: living.collect(),
-        keep: super::operate::history_limits(settings),
+        keep: keep_of(settings, directory.clone()),
         clock: Box::new(clock::now),
     })
+}
+
+/// How much of each tenant's past is kept: what its rules say at the moment.
+fn keep_of(settings: &Settings, directory: Arc<Directory>) -> Box<KeepOf> {
+    // One that is made from another has no name yet.
+    let common = keep(&settings.history);
+    Box::new(move |uid| directory.with_uid(uid).map_or(common, |tenant| tenant.rules().keep))
+}
+
+fn keep(own: &config::History) -> Keep {
+    Keep {
+        versions: own.keep_versions,
+        age_ms: i64::try_from(own.keep_for.as_millis()).unwrap_or(i64::MAX),
+        bytes: own.max_bytes_per_user,
+    }
+}
+
+/// The limits and habits of any tenant.
+pub fn rules_of(settings: Arc<Settings>) -> Box<RulesOf> {
+    Box::new(move |definition| rules(&settings, definition))
 }
 
 /// The limits and habits of a tenant.
@@ -230,6 +249,7 @@ pub fn rules(settings: &Settings, definition: &TenantDefinition) -> Rules {
         entries_per_user: own.limits.entries_per_user,
         users_per_tenant: bytes(own.limits.users_per_tenant),
         compat: declared.map_or(definition.compat, super::declare::compat_of),
+        keep: keep(&own.history),
         secrets: declared.map_or(definition.secrets, |tenant| match tenant.client_secrets {
             config::ClientSecrets::Plain => SecretStorage::Plain,
             config::ClientSecrets::Hashed => SecretStorage::Hashed,

@@ -3,11 +3,13 @@
 use super::keys::KeyStore;
 use super::{clock, logging, open};
 use crate::config::{self, Loaded};
-use crate::domain::history::Keep;
+use crate::domain::diff::Difference;
 use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
 use crate::http::services::Services;
 use crate::journal::JournalError;
-use crate::tenant::{SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots};
+use crate::tenant::{
+    DueSnapshot, ListDue, SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots,
+};
 use actix::Addr;
 use actix_web::web;
 use std::error::Error;
@@ -65,6 +67,23 @@ fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+fn no_snapshots() -> OperationFailed {
+    let reason = "data is kept in memory only: there are no snapshots".to_owned();
+    OperationFailed { reason, is_disk_full: false }
+}
+
+/// What a reload changes, or would.
+fn compared(running: &Loaded, wanted: &Loaded) -> Reloaded {
+    let config::Changes { applied, restart_required } = config::diff(running, wanted);
+    let text = |loaded, path: &str| config::shown(loaded, path).map(|value| value.to_string());
+    let change = |path: &String| Difference {
+        path: path.clone(),
+        old: text(running, path),
+        new: text(wanted, path),
+    };
+    Reloaded { changes: applied.iter().map(change).collect(), applied, restart_required }
+}
+
 /// The pace of snapshots, as settings say.
 pub fn snapshot_settings(settings: &config::Settings) -> SnapshotSettings {
     SnapshotSettings {
@@ -72,16 +91,6 @@ pub fn snapshot_settings(settings: &config::Settings) -> SnapshotSettings {
         max_changes: settings.snapshot.max_changes,
         bytes_per_second: settings.snapshot.bytes_per_second,
         journal_max_bytes: settings.journal.max_bytes,
-    }
-}
-
-/// How much of the past is kept, as settings say.
-pub fn history_limits(settings: &config::Settings) -> Keep {
-    let own = &settings.history;
-    Keep {
-        versions: own.keep_versions,
-        age_ms: i64::try_from(own.keep_for.as_millis()).unwrap_or(i64::MAX),
-        bytes: own.max_bytes_per_user,
     }
 }
 
@@ -101,13 +110,8 @@ impl Operations for Operator {
     fn take_snapshots(&self) -> Operating<Vec<SnapshotReport>> {
         let snapshots = self.snapshots.clone();
         Box::pin(async move {
-            let Some(snapshots) = snapshots else {
-                return Err(OperationFailed {
-                    reason: "data is kept in memory only: there are no snapshots".to_owned(),
-                    is_disk_full: false,
-                });
-            };
             snapshots
+                .ok_or_else(no_snapshots)?
                 .send(TakeSnapshots { is_urgent: false })
                 .await
                 .map_err(in_words)?
@@ -115,20 +119,32 @@ impl Operations for Operator {
         })
     }
 
-    fn reload(&self) -> Operating<Reloaded> {
+    fn due_snapshots(&self) -> Operating<Vec<DueSnapshot>> {
+        let snapshots = self.snapshots.clone();
+        Box::pin(async move {
+            let snapshots = snapshots.ok_or_else(no_snapshots)?;
+            snapshots.send(ListDue).await.map_err(in_words)?.map_err(in_words)
+        })
+    }
+
+    fn reload(&self, is_rehearsed: bool) -> Operating<Reloaded> {
         let (services, snapshots) = (self.services.clone(), self.snapshots.clone());
         let (running, reload) = (self.loaded.clone(), self.reload.clone());
         Box::pin(async move {
             let wanted = web::block(move || reload()).await.map_err(in_words)?.map_err(in_words)?;
-            let (changes, next) = {
+            let (reloaded, next) = {
                 let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-                let changes = config::diff(&running, &wanted);
+                let reloaded = compared(&running, &wanted);
+                if is_rehearsed {
+                    return Ok(reloaded);
+                }
                 *running = config::merge_live(&running, &wanted);
-                (changes, running.settings.clone())
+                (reloaded, running.settings.clone())
             };
             let settings = Arc::new(next);
             logging::set_level(settings.log.level);
             services.set_settings(settings.clone());
+            services.directory.set_rules_of(open::rules_of(settings.clone()));
             services.directory.set_max_tenants(settings.limits.tenants);
             for tenant in services.directory.tenants() {
                 if let Some(definition) = services.directory.definition(tenant.id()) {
@@ -136,15 +152,11 @@ impl Operations for Operator {
                     tenant.set_rules(rules).await.map_err(in_words)?;
                 }
             }
-            if let Some(history) = &services.history {
-                history.set_keep(history_limits(&settings));
-            }
             if let Some(snapshots) = snapshots {
                 snapshots.send(snapshot_settings(&settings)).await.map_err(in_words)?;
             }
-            let config::Changes { applied, restart_required } = changes;
-            log::info!(applied = applied.len(), restart_required = restart_required.len(); "settings read again");
-            Ok(Reloaded { applied, restart_required })
+            log::info!(applied = reloaded.applied.len(), restart_required = reloaded.restart_required.len(); "settings read again");
+            Ok(reloaded)
         })
     }
 }

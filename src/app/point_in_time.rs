@@ -13,9 +13,10 @@ use crate::domain::history::Subject;
 use crate::domain::json::Object;
 use crate::domain::put_back::PutBack;
 use crate::domain::time::{Timestamp, Version};
-use crate::tenant::history::{Effect, History, Look, Point, Since};
+use crate::tenant::history::{Effect, History, Look, Point, Since, Touched};
 use crate::tenant::{TenantHandle, by_server};
 use actix::Arbiter;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Objects looked up at once.
@@ -78,6 +79,8 @@ pub struct PointInTime {
     pub present: Version,
     /// What would change.
     pub effect: Effect,
+    /// Resources that stay as they are, since it is not known how they were.
+    pub as_now: Vec<String>,
     objects: Vec<(Subject, String)>,
     look: Look,
     tenant: TenantHandle,
@@ -130,14 +133,23 @@ impl PointInTime {
         };
         // Whoever this server's own commands sign in with must not be locked out by going back.
         let administrator = administrator(&opened);
-        let objects: Vec<(Subject, String)> = touched
-            .into_keys()
-            .filter(|(kind, id)| *kind != Subject::Client || Some(id) != administrator.as_ref())
-            .collect();
+        let is_own = |kind: Subject, id: &str| match kind {
+            Subject::Client => Some(id) == administrator.as_deref(),
+            Subject::Resource(kind) => {
+                let now = tenant.published().resource(kind.kind(), id);
+                let client = now.and_then(|now| now.body.get_str("client_id").map(Cow::into_owned));
+                client.is_some() && client == administrator
+            }
+            Subject::User => false,
+        };
+        let Touched { objects, as_now } = touched;
+        let objects: Vec<(Subject, String)> =
+            objects.into_keys().filter(|(kind, id)| !is_own(*kind, id)).collect();
         let mut own = Self {
             version,
             present,
             effect: Effect::default(),
+            as_now,
             objects,
             look,
             tenant,
@@ -195,9 +207,10 @@ impl PointInTime {
 
 /// Changes of a bounded size each, those that free addresses first.
 fn pieces(images: PutBack) -> Vec<PutBack> {
-    let PutBack { users, users_gone, clients, clients_gone, resources } = images;
-    let mut pieces = vec![PutBack { users_gone, clients_gone, resources, ..PutBack::default() }];
-    let mut piece = PutBack { clients, ..PutBack::default() };
+    let PutBack { users, users_gone, clients, clients_gone, resources, resources_gone } = images;
+    let gone = PutBack { users_gone, clients_gone, resources_gone, ..PutBack::default() };
+    let mut pieces = vec![gone];
+    let mut piece = PutBack { clients, resources, ..PutBack::default() };
     for user in users {
         if piece.is_full() {
             pieces.push(std::mem::take(&mut piece));

@@ -349,7 +349,7 @@ async fn run(
             ended = &mut server => return ended.map_err(std::io::Error::other)?,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => on_signal(services, "SIGHUP", |operations| async move { operations.reload().await.map(drop) }),
+            _ = hangup.recv() => on_signal(services, "SIGHUP", |operations| async move { operations.reload(false).await.map(drop) }),
             _ = user.recv() => on_signal(services, "SIGUSR1", |operations| async move { operations.take_snapshots().await.map(drop) }),
         }
     }

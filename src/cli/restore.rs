@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, args: &RestoreArgs) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(async {
         let prepared = PointInTime::prepare(&settings, &args.tenant, &args.as_of).await?;
         let (version, present) = (prepared.version, prepared.present);
-        let effect = prepared.effect.clone();
+        let (effect, as_now) = (prepared.effect.clone(), prepared.as_now.clone());
         if global.output == Output::Text {
             describe(&args.tenant, &prepared);
         }
@@ -36,7 +36,9 @@ pub(super) fn run(global: &Global, args: &RestoreArgs) -> Result<(), Failure> {
         }
         let now = if is_wanted { prepared.carry_out().await? } else { present };
         match global.output {
-            Output::Json => println!("{}", as_json(&args.tenant, [version, present, now], &effect)),
+            Output::Json => {
+                println!("{}", as_json(&args.tenant, [version, present, now], &effect, &as_now));
+            }
             Output::Text if is_wanted => println!(
                 "{} is as of version {version}, and now at version {now}; \
                  `dossier restore --tenant {0} --as-of {present}` takes it back",
@@ -55,13 +57,14 @@ fn describe(tenant: &str, prepared: &PointInTime) {
     list("users that go", &effect.users_gone);
     list("clients as they were", &effect.clients);
     list("clients that go", &effect.clients_gone);
-    if effect.resources_gone > 0 {
-        println!("  {:>7} grants and refresh tokens go with them", effect.resources_gone);
+    list("connections, grants, APIs and settings as they were", &effect.resources);
+    list("of these that go", &effect.resources_gone);
+    if effect.refresh_tokens_gone > 0 {
+        println!("  {:>7} refresh tokens go with their users", effect.refresh_tokens_gone);
     }
-    println!(
-        "  connections, grants, APIs and settings have no history: they stay as they are, \
-         and a client that comes back has to be granted its scopes again"
-    );
+    if !prepared.as_now.is_empty() {
+        list("stay as they are: how they were is not known any more", &prepared.as_now);
+    }
 }
 
 fn list(what: &str, ids: &[String]) {
@@ -78,6 +81,7 @@ fn as_json(
     tenant: &str,
     [version, present, now]: [crate::domain::time::Version; 3],
     effect: &Effect,
+    as_now: &[String],
 ) -> serde_json::Value {
     json!({
         "tenant": tenant,
@@ -88,7 +92,10 @@ fn as_json(
         "users_gone": effect.users_gone,
         "clients": effect.clients,
         "clients_gone": effect.clients_gone,
+        "resources": effect.resources,
         "resources_gone": effect.resources_gone,
+        "refresh_tokens_gone": effect.refresh_tokens_gone,
+        "as_they_are_now": as_now,
     })
 }
 

@@ -41,7 +41,7 @@ pub use sections::{
     Actor, Auth, Claims, Cors, Dashboard, History, Journal, Limits, Log, RateLimit, SECTIONS,
     Search, Server, Settings, Snapshot, Storage, Test,
 };
-pub use show::{print, print_json};
+pub use show::{print, print_json, shown};
 pub use table::{Section, Setting, setting, settings};
 pub use template::init;
 pub use tenant::{

@@ -109,7 +109,7 @@ macro_rules! sections {
 }
 
 /// The sections of which a tenant may override the live keys.
-pub(super) const OVERRIDABLE: &[&str] = &["limits", "rate_limit", "search", "claims"];
+pub(super) const OVERRIDABLE: &[&str] = &["limits", "rate_limit", "search", "history", "claims"];
 
 sections! {
     /// Where and how Dossier listens.
@@ -266,7 +266,8 @@ sections! {
         index_from: u64 = count "5000" ["users"] "1" to "4000000000" zero "never", live;
     }
 
-    /// What users and clients were before: history, blame, undo, events.
+    /// What users and clients were before: history, blame, undo, events. A tenant may override how
+    /// much is kept.
     history: History {
         /// Whether it is kept.
         enabled: bool = flag "true", restart;

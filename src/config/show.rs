@@ -127,6 +127,26 @@ pub fn print_json(loaded: &Loaded) -> serde_json::Value {
     })
 }
 
+/// What stands at a path of [`diff`](super::diff), as JSON; secrets are masked.
+pub fn shown(loaded: &Loaded, path: &str) -> Option<serde_json::Value> {
+    let Some(rest) = path.strip_prefix("tenant.") else {
+        let setting = super::setting(path)?;
+        let value = setting.json(loaded.settings.values().get(path));
+        return Some(if setting.secret { MASK.into() } else { value });
+    };
+    let (id, rest) = rest.split_once('.').unwrap_or((rest, ""));
+    let tenant = loaded.settings.tenants.iter().find(|tenant| tenant.id == id)?;
+    let shown = tenant_json(tenant);
+    let (what, name) = rest.split_once('.').unwrap_or((rest, ""));
+    match what {
+        "" => Some(shown),
+        "client" => tenant.clients.iter().find(|client| client.client_id == name).map(client_json),
+        "connection" => tenant.connections.iter().find(|own| own.name == name).map(connection_json),
+        "override" => shown.get("override")?.get(name).cloned(),
+        key => shown.get(key).cloned(),
+    }
+}
+
 fn tenant_json(tenant: &TenantSettings) -> serde_json::Value {
     let own = tenant
         .overrides

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::choice::{ClientSecrets, Compat, RootAttributes};
-use super::sections::{Claims, Limits, RateLimit, Search, Settings};
+use super::sections::{Claims, History, Limits, RateLimit, Search, Settings};
 use super::table::{Setting, Values};
 use super::value::{Kind, Secret, Value};
 
@@ -72,6 +72,8 @@ pub struct Overridable {
     pub rate_limit: RateLimit,
     /// Searching users.
     pub search: Search,
+    /// How much of the past is kept.
+    pub history: History,
     /// Metadata in tokens.
     pub claims: Claims,
 }
@@ -82,6 +84,7 @@ impl Overridable {
             limits: Limits::from_values(values),
             rate_limit: RateLimit::from_values(values),
             search: Search::from_values(values),
+            history: History::from_values(values),
             claims: Claims::from_values(values),
         }
     }
@@ -100,6 +103,7 @@ impl Settings {
                 limits: self.limits.clone(),
                 rate_limit: self.rate_limit.clone(),
                 search: self.search.clone(),
+                history: self.history.clone(),
                 claims: self.claims.clone(),
             },
             |tenant| tenant.effective.clone(),

@@ -120,24 +120,33 @@ impl Client {
         self.keys.latest(Bag::Client).unwrap_or(self.made_at)
     }
 
-    /// What changed since a version, with the values of now; secret settings are left out.
+    /// What changed since a version, with the values of now; secrets are named without theirs.
     pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
-        let members: BTreeMap<String, &str> = self.paths().collect();
-        self.keys
-            .iter()
-            .filter(|(path, version)| *version > seen && !SECRET_SETTINGS.contains(path))
-            .map(|(path, version)| ChangedKey {
-                path: path.to_owned(),
-                version,
-                value: members.get(path).map(|raw| (*raw).to_owned()),
-            })
-            .collect()
+        let members: BTreeMap<String, &str> =
+            self.paths().filter(|(path, _)| !SECRET_SETTINGS.contains(&path.as_str())).collect();
+        let changed = |path: &str, version| ChangedKey {
+            path: path.to_owned(),
+            version,
+            value: members.get(path).map(|raw| (*raw).to_owned()),
+        };
+        let mut all: BTreeMap<&str, ChangedKey> = BTreeMap::new();
+        if seen < self.made_at {
+            // What the caller saw, if anything, was another client with the same id.
+            let paths = members.keys().map(String::as_str);
+            all.extend(paths.map(|path| (path, changed(path, self.made_at))));
+        }
+        let noted = self.keys.iter().filter(|(_, version)| *version > seen);
+        all.extend(noted.map(|(path, version)| (path, changed(path, version))));
+        all.into_values().collect()
     }
 
     /// Notes which keys differ from an earlier state of this client.
     pub(super) fn note_changes(&mut self, before: &Self, version: Version) {
         let mut keys = std::mem::take(&mut self.keys);
         keys.note(before.paths(), self.paths(), version);
+        if self.secret != before.secret {
+            keys.touch("client_secret", version);
+        }
         self.keys = keys;
     }
 

@@ -99,14 +99,14 @@ pub struct ChangedKey {
 }
 
 /// What a command changes, as far as conditions speak of it.
-enum Target<'a> {
+pub(super) enum Target<'a> {
     User(&'a str),
     Client(&'a str),
     Resource(ResourceKind, &'a str),
     New,
 }
 
-fn target(command: &Command) -> Target<'_> {
+pub(super) fn target(command: &Command) -> Target<'_> {
     match command {
         Command::UpdateUser { id, .. }
         | Command::PatchUser { id, .. }

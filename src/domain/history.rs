@@ -1,4 +1,4 @@
-//! What was: images of users and clients at earlier versions, and what can be told from them.
+//! What was: images of users, clients and resources at earlier versions, and what can be told from them.
 //!
 //! An *image* is an object as a change left it, with who asked for the change. Images come newest
 //! first. The oldest one kept is a *base*: it says how the object was, but not what that change
@@ -8,8 +8,10 @@ use super::change::Provenance;
 use super::client::Client;
 use super::diff::{self, Difference};
 use super::document::Document;
+use super::erasure;
 use super::json::Object;
 use super::metadata::Bag;
+use super::resource::{Resource, ResourceKind};
 use super::time::{Timestamp, Version};
 use std::sync::Arc;
 
@@ -20,6 +22,62 @@ pub enum Subject {
     User,
     /// A client.
     Client,
+    /// A resource of this kind. Only a whole tenant goes back to it.
+    Resource(Lasting),
+}
+
+/// The kinds of resources that have a history: what a tenant is set up with. Images of refresh
+/// tokens and jobs would cost more than those of the users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lasting {
+    /// [`ResourceKind::Connection`].
+    Connection,
+    /// [`ResourceKind::ClientGrant`].
+    ClientGrant,
+    /// [`ResourceKind::ResourceServer`].
+    ResourceServer,
+    /// [`ResourceKind::Settings`].
+    Settings,
+}
+
+impl Lasting {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::Connection, Self::ResourceServer, Self::Settings, Self::ClientGrant];
+
+    /// The kind of resource.
+    pub const fn kind(self) -> ResourceKind {
+        match self {
+            Self::Connection => ResourceKind::Connection,
+            Self::ClientGrant => ResourceKind::ClientGrant,
+            Self::ResourceServer => ResourceKind::ResourceServer,
+            Self::Settings => ResourceKind::Settings,
+        }
+    }
+
+    /// What several are called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connections",
+            Self::ClientGrant => "client_grants",
+            Self::ResourceServer => "resource_servers",
+            Self::Settings => "settings",
+        }
+    }
+}
+
+impl Subject {
+    /// What a resource counts as; none for kinds without a history, and for marks of erasures.
+    pub fn of(resource: &Resource) -> Option<Self> {
+        Self::named(resource.kind, &resource.id)
+    }
+
+    /// What the resource of a kind with an id counts as.
+    pub fn named(kind: ResourceKind, id: &str) -> Option<Self> {
+        let kind = Lasting::ALL.into_iter().find(|own| own.kind() == kind)?;
+        let is_mark = kind == Lasting::Settings && id.starts_with(erasure::PREFIX);
+        (!is_mark).then_some(Self::Resource(kind))
+    }
 }
 
 /// An object as it was.
@@ -29,6 +87,13 @@ pub enum Was {
     User(Document),
     /// This client.
     Client(Arc<Client>),
+    /// This resource, and whether this change is known to have made it.
+    Resource {
+        /// It.
+        resource: Arc<Resource>,
+        /// Before it there was none.
+        is_made: bool,
+    },
     /// It was no more.
     Gone,
     /// It was erased: it was no more, and of what was before nothing is told.
@@ -54,6 +119,7 @@ impl Image {
         match &self.was {
             Was::User(document) => document.made_at() == self.version,
             Was::Client(client) => client.made_at == self.version,
+            Was::Resource { is_made, .. } => *is_made,
             Was::Gone => false,
             Was::Erased => true,
         }
@@ -64,6 +130,7 @@ impl Image {
         match &self.was {
             Was::User(document) => Some(document.json().to_owned()),
             Was::Client(client) => Some(client.to_json("", false)),
+            Was::Resource { resource, .. } => Some(resource.to_json()),
             Was::Gone | Was::Erased => None,
         }
     }
@@ -91,6 +158,7 @@ pub const fn bags(kind: Subject) -> &'static [Bag] {
     match kind {
         Subject::User => &[Bag::User, Bag::App],
         Subject::Client => &[Bag::Client],
+        Subject::Resource(_) => &[],
     }
 }
 
@@ -119,7 +187,7 @@ pub fn set_at(was: &Was) -> Vec<KeyAt> {
             let version = |key: &str| Some(client.key_version(key));
             keys(Bag::Client, client.client_metadata.as_ref(), &version)
         }
-        Was::Gone | Was::Erased => Vec::new(),
+        Was::Resource { .. } | Was::Gone | Was::Erased => Vec::new(),
     }
 }
 
@@ -165,6 +233,7 @@ impl Part {
         let is_known = match kind {
             Subject::User => ATTRIBUTES.contains(&text),
             Subject::Client => !text.is_empty() && !["client_id", "client_secret"].contains(&text),
+            Subject::Resource(_) => false,
         };
         is_known.then(|| Self::Root(text.to_owned()))
     }

@@ -1,7 +1,8 @@
 //! Which version last changed each key of a user or client.
 //!
-//! Only keys that changed after the object was made are kept, so an object nobody
-//! touched costs nothing. Removed keys stay until there are many of them: whoever
+//! Root attributes are among them, and what is not shown with the object under the name it is
+//! known by (`password`, `roles`). Only keys that changed after the object was made are kept, so an
+//! object nobody touched costs nothing. Removed keys stay until there are many of them: whoever
 //! saw an older version learns that they are gone.
 
 use super::json::{self, Builder, Members};
@@ -97,6 +98,11 @@ impl KeyVersions {
         if has_removed && self.0.len() > REMEMBERED_REMOVALS * 4 {
             self.forget_oldest();
         }
+    }
+
+    /// Notes at `version` something that is told of without its value.
+    pub(super) fn touch(&mut self, path: &str, version: Version) {
+        self.0.insert(path.to_owned(), version);
     }
 
     /// Drops the older half. What is dropped counts as changed by the latest version that

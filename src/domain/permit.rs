@@ -6,6 +6,7 @@
 
 use super::assignments::AssignmentChange;
 use super::command::{ClientPatch, Command, CredentialChange};
+use super::condition::{self, Target};
 use super::job::JobKind;
 use super::patch::Patch;
 use super::resource::ResourceKind;
@@ -113,6 +114,24 @@ pub fn permit_read(caller: &Caller, id: &UserId) -> Result<(), Forbidden> {
         return Err(Forbidden::Scope { expected: READ_USER });
     }
     if caller.is(id) { Ok(()) } else { Err(Forbidden::NotOwner) }
+}
+
+/// Whether a refused change may tell `caller` the values that changed meanwhile: to whom may read
+/// the object, and to whom an answer shows it anyway.
+pub fn may_see(caller: &Caller, command: &Command) -> bool {
+    match condition::target(command) {
+        Target::User(id) => {
+            let id = UserId::trusted(id);
+            permit_read(caller, &id).is_ok() || may_update(caller, &id, true, true).is_ok()
+        }
+        Target::Client(_) => caller.has_any(&[
+            Scope::READ_CLIENTS,
+            Scope::READ_CLIENT_KEYS,
+            Scope::UPDATE_CLIENTS,
+            Scope::UPDATE_CLIENT_KEYS,
+        ]),
+        Target::Resource(..) | Target::New => true,
+    }
 }
 
 /// Decides whether `caller` may ask for `command`.

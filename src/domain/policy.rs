@@ -1,5 +1,7 @@
 //! The limits and habits of one tenant, as its configuration sets them.
 
+use super::history::Keep;
+
 /// How a tenant takes what the seed documents and Auth0's schema see differently (CONTRACT.md §10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compat {
@@ -43,6 +45,8 @@ pub struct Rules {
     pub compat: Compat,
     /// How client secrets are kept.
     pub secrets: SecretStorage,
+    /// How much of the past is kept.
+    pub keep: Keep,
 }
 
 impl Default for Rules {
@@ -58,6 +62,7 @@ impl Default for Rules {
             users_per_tenant: 0,
             compat: Compat::Lenient,
             secrets: SecretStorage::Plain,
+            keep: Keep { versions: 100, age_ms: 90 * 24 * 3_600_000, bytes: 256 << 10 },
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::document::Document;
-use super::resource::Resource;
+use super::resource::{Resource, ResourceKind};
 use super::user::UserId;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct PutBack {
     pub clients_gone: Vec<String>,
     /// Resources as they become.
     pub resources: Vec<Arc<Resource>>,
+    /// Resources that go; what belongs to the system stays.
+    pub resources_gone: Vec<(ResourceKind, String)>,
 }
 
 /// Bytes of objects in one change: far below what a record may take.
@@ -49,6 +51,7 @@ impl PutBack {
             + self.clients.len()
             + self.clients_gone.len()
             + self.resources.len()
+            + self.resources_gone.len()
     }
 
     fn size_bytes(&self) -> usize {

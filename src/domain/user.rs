@@ -2,6 +2,7 @@
 
 use super::assignments::Assignments;
 use super::condition::{self, ChangedKey};
+use super::document::identities_json;
 use super::entries::Entry;
 use super::expiry::Expirations;
 use super::json::{self, Object};
@@ -83,6 +84,9 @@ pub struct Identity {
     pub profile_data: Option<Object>,
 }
 
+/// The path under which a sign-in is noted, for all the attributes it changes.
+const SIGN_IN: &str = "last_login";
+
 /// The root attributes of a profile that Dossier knows by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -144,6 +148,17 @@ impl Profile {
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_string())));
         texts.chain(flags).collect()
     }
+
+    /// What every sign-in changes, by name, as JSON text.
+    fn sign_ins(&self) -> Vec<(String, String)> {
+        let time = self.last_login.map(|at| json::quoted(&at.to_string()));
+        let ip = self.last_ip.as_deref().map(json::quoted);
+        let count = self.logins_count.map(|count| count.to_string());
+        [(SIGN_IN, time), ("last_ip", ip), ("logins_count", count)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
 }
 
 /// A whole user.
@@ -198,38 +213,80 @@ impl User {
         self.keys.latest(bag).unwrap_or(self.made_at)
     }
 
-    /// What changed since a version, with the values of now.
+    /// What changed since a version, with the values of now where the profile shows them.
     pub fn changed_since(&self, seen: Version) -> Vec<ChangedKey> {
         let values: BTreeMap<String, &str> =
             condition::paths(Bag::User, self.user_metadata.as_ref().map(Object::as_json))
                 .chain(condition::paths(Bag::App, self.app_metadata.as_ref().map(Object::as_json)))
                 .collect();
-        let roots = self.profile.members();
+        let (roots, signs) = (self.roots(), self.profile.sign_ins());
         let value_of = |path: &str| {
             let in_bags = values.get(path).map(|raw| (*raw).to_owned());
-            in_bags
-                .or_else(|| roots.iter().find(|(own, _)| own == path).map(|(_, raw)| raw.clone()))
+            let mut others = roots.iter().chain(&signs);
+            in_bags.or_else(|| others.find(|(own, _)| own == path).map(|(_, raw)| raw.clone()))
         };
-        self.keys
-            .iter()
-            .filter(|(_, version)| *version > seen)
-            .map(|(path, version)| ChangedKey {
-                path: path.to_owned(),
-                version,
-                value: value_of(path),
-            })
-            .collect()
+        let changed = |path: &str, version| ChangedKey {
+            path: path.to_owned(),
+            version,
+            value: value_of(path),
+        };
+        let noted = self.keys.iter().filter(|(_, version)| *version > seen);
+        let mut all: BTreeMap<&str, ChangedKey> = BTreeMap::new();
+        if seen < self.made_at {
+            // What the caller saw, if anything, was somebody else under the same id.
+            let paths = values.keys().chain(roots.iter().chain(&signs).map(|(path, _)| path));
+            all.extend(paths.map(|path| (path.as_str(), changed(path, self.made_at))));
+        }
+        for (path, version) in noted {
+            let paths = signs.iter().map(|(path, _)| path.as_str()).filter(|_| path == SIGN_IN);
+            all.extend(paths.chain([path]).map(|path| (path, changed(path, version))));
+        }
+        all.into_values().collect()
+    }
+
+    /// The root attributes as JSON text, but for those of sign-ins and times of changes.
+    fn roots(&self) -> Vec<(String, String)> {
+        let mut roots = self.profile.members();
+        if let Some(reset) = self.profile.last_password_reset {
+            roots.push(("last_password_reset".to_owned(), json::quoted(&reset.to_string())));
+        }
+        roots.push(("identities".to_owned(), identities_json(&self.identities)));
+        // A provider may call an attribute whatever it likes, also like a key of a bag.
+        let is_key = |name: &str| {
+            [Bag::User, Bag::App].into_iter().any(|bag| name.starts_with(&path_of(bag, "")))
+        };
+        let own = self.provider_attributes.members();
+        let own = own.map(|(key, raw)| (json::unquote(key).into_owned(), raw.to_owned()));
+        roots.extend(own.filter(|(name, _)| !is_key(name)));
+        roots
     }
 
     /// Notes which keys differ from an earlier state of this user.
     pub(super) fn note_changes(&mut self, before: &Self, version: Version) {
-        if self.profile != before.profile {
-            let (old, new) = (before.profile.members(), self.profile.members());
+        let has_moved = self.profile != before.profile
+            || self.identities != before.identities
+            || self.provider_attributes != before.provider_attributes;
+        if has_moved {
+            let (old, new) = (before.roots(), self.roots());
             self.keys.note(
                 old.iter().map(|(path, raw)| (path.clone(), raw.as_str())),
                 new.iter().map(|(path, raw)| (path.clone(), raw.as_str())),
                 version,
             );
+        }
+        for (path, is_changed) in [
+            (SIGN_IN, self.profile.sign_ins() != before.profile.sign_ins()),
+            ("password", self.password != before.password),
+            ("metadata", self.entries != before.entries),
+            ("roles", self.assignments.roles_json() != before.assignments.roles_json()),
+            (
+                "permissions",
+                self.assignments.permissions_json() != before.assignments.permissions_json(),
+            ),
+        ] {
+            if is_changed {
+                self.keys.touch(path, version);
+            }
         }
         let bags = [
             (Bag::User, &before.user_metadata, &self.user_metadata),

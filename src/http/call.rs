@@ -128,6 +128,13 @@ impl Call {
         self.rehearsal.is_some()
     }
 
+    /// Tells what a rehearsed call would change besides what it asks of its tenant.
+    pub fn would_change(&self, differences: impl IntoIterator<Item = Difference>) {
+        if let Some(rehearsal) = &self.rehearsal {
+            rehearsal.borrow_mut().extend(differences);
+        }
+    }
+
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.request.headers()

@@ -1,4 +1,5 @@
-//! What an operator asks of a running server: new keys, a snapshot, other settings.
+//! What an operator asks of a running server: new keys, a snapshot, other settings; in earnest, or
+//! rehearsed.
 //!
 //! Files are the app's business; here is only the way in. Only the default tenant's
 //! administrators are operators.
@@ -8,18 +9,21 @@ use super::call::Call;
 use super::openapi::detail::Detail;
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
+use crate::domain::diff::Difference;
 use crate::domain::json::{self, Builder};
 use crate::domain::scope::Scope;
-use crate::tenant::{SnapshotReport, TenantError};
+use crate::tenant::{DueSnapshot, SnapshotReport, TenantError};
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// What became of a reload.
+/// What became, or would become, of a reload.
 #[derive(Clone, Debug, Default)]
 pub struct Reloaded {
+    /// What those that hold were and are; secrets are masked.
+    pub changes: Vec<Difference>,
     /// Keys that hold from now on.
     pub applied: Vec<String>,
     /// Keys that wait for a restart.
@@ -45,8 +49,10 @@ pub trait Operations: Send + Sync {
     fn rotate_keys(&self) -> Operating<()>;
     /// Writes a snapshot of every tenant that changed.
     fn take_snapshots(&self) -> Operating<Vec<SnapshotReport>>;
-    /// Reads the settings again; what can change while running does.
-    fn reload(&self) -> Operating<Reloaded>;
+    /// The snapshots it would write now.
+    fn due_snapshots(&self) -> Operating<Vec<DueSnapshot>>;
+    /// Reads the settings again; what can change while running does, unless it is only rehearsed.
+    fn reload(&self, is_rehearsed: bool) -> Operating<Reloaded>;
 }
 
 const fn route(path: &'static str, summary: &'static str, handler: fn(Call) -> Answering) -> Route {
@@ -90,13 +96,57 @@ fn json_answer(body: String) -> HttpResponse {
 }
 
 async fn rotate(call: Call) -> Result<HttpResponse, Problem> {
-    operations(&call)?.rotate_keys().await.map_err(failed)?;
-    log::info!(actor = call.caller.subject; "signing keys rotated");
+    let operations = operations(&call)?;
     let tenant = super::services::token_tenant(&call.tenant);
+    if call.is_rehearsed() {
+        let turned = call.services.keys().turned(tenant);
+        let (before, after) = (&turned.before, &turned.after);
+        call.would_change(
+            [
+                ("keys.current", json_of(&before.current), json_of(&after.current)),
+                ("keys.next", json_of(&before.next), json_of(&after.next)),
+                ("keys.previous", json_of(&before.previous), json_of(&after.previous)),
+            ]
+            .map(|(path, old, new)| Difference {
+                path: path.to_owned(),
+                old: Some(old),
+                new: Some(new),
+            }),
+        );
+        return Ok(json_answer(turned.jwks.to_string()));
+    }
+    operations.rotate_keys().await.map_err(failed)?;
+    log::info!(actor = call.caller.subject; "signing keys rotated");
     Ok(json_answer(call.services.keys().jwks(tenant).to_string()))
 }
 
+fn json_of(value: &impl serde::Serialize) -> String {
+    serde_json::json!(value).to_string()
+}
+
+/// What a round would write; how many bytes, and how long it takes, only doing it tells.
+async fn would_take(call: &Call, operations: &dyn Operations) -> Result<HttpResponse, Problem> {
+    let due = operations.due_snapshots().await.map_err(failed)?;
+    let one = |due: &DueSnapshot| {
+        let mut out = Builder::new();
+        out.string("tenant", &due.tenant)
+            .string("file", &due.file)
+            .raw("users", &due.users.to_string());
+        out.finish()
+    };
+    call.would_change(due.iter().map(|due| Difference {
+        path: format!("snapshots.{}", due.tenant),
+        old: Some(json::array_of(&due.kept_before)),
+        new: Some(json::array_of(&due.kept_after)),
+    }));
+    let all: Vec<String> = due.iter().map(one).collect();
+    Ok(json_answer(format!("{{\"snapshots\":[{}]}}", all.join(","))))
+}
+
 async fn snapshot(call: Call) -> Result<HttpResponse, Problem> {
+    if call.is_rehearsed() {
+        return would_take(&call, operations(&call)?.as_ref()).await;
+    }
     let taken = operations(&call)?.take_snapshots().await.map_err(failed)?;
     let one = |report: &SnapshotReport| {
         let mut out = Builder::new();
@@ -113,9 +163,10 @@ async fn snapshot(call: Call) -> Result<HttpResponse, Problem> {
 }
 
 async fn reload(call: Call) -> Result<HttpResponse, Problem> {
-    let reloaded = operations(&call)?.reload().await;
+    let reloaded = operations(&call)?.reload(call.is_rehearsed()).await;
     let reloaded =
         reloaded.map_err(|error| Problem::new(400, "invalid_configuration", error.reason))?;
+    call.would_change(reloaded.changes);
     let mut out = Builder::new();
     out.raw("applied", &json::array_of(&reloaded.applied))
         .raw("restart_required", &json::array_of(&reloaded.restart_required));

@@ -22,8 +22,8 @@ use actix::ArbiterHandle;
 use dashmap::DashMap;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a tenant is: its name, its hosts, its habits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ pub enum DirectoryError {
 pub const DEFAULT_TENANT: &str = "default";
 
 /// The limits and habits of a tenant, from its definition and the server's settings.
-type RulesOf = dyn Fn(&TenantDefinition) -> Rules + Send + Sync;
+pub type RulesOf = dyn Fn(&TenantDefinition) -> Rules + Send + Sync;
 
 /// All tenants.
 pub struct Directory {
@@ -128,12 +128,13 @@ pub struct Directory {
     /// Tenants that are being made from others: without name and host, but with records to keep.
     pub(super) forming: DashMap<String, TenantHandle>,
     hosts: DashMap<String, TenantHandle>,
+    uids: DashMap<TenantUid, TenantHandle>,
     default: TenantHandle,
     shared: Shared,
     arbiters: Vec<ArbiterHandle>,
     next_arbiter: AtomicUsize,
     max_tenants: AtomicUsize,
-    rules_of: Box<RulesOf>,
+    rules_of: RwLock<Box<RulesOf>>,
 }
 
 impl fmt::Debug for Directory {
@@ -165,14 +166,16 @@ impl Directory {
             tenants: DashMap::new(),
             forming: DashMap::new(),
             hosts: DashMap::new(),
+            uids: DashMap::new(),
             default: default.clone(),
             shared,
             arbiters,
             next_arbiter: AtomicUsize::new(1),
             max_tenants: AtomicUsize::new(max_tenants),
-            rules_of,
+            rules_of: RwLock::new(rules_of),
         };
         directory.tenants.insert(DEFAULT_TENANT.to_owned(), default.clone());
+        directory.uids.insert(TenantUid::DEFAULT, default.clone());
         for resource in default.published().resources(ResourceKind::Tenant) {
             if is_forming(&resource) {
                 continue;
@@ -182,6 +185,20 @@ impl Directory {
             directory.adopt(&TenantDefinition::of(&resource), uid, state);
         }
         directory
+    }
+
+    /// Changes the limits and habits of tenants that are made from now on.
+    pub fn set_rules_of(&self, rules_of: Box<RulesOf>) {
+        *self.rules_of.write().unwrap_or_else(PoisonError::into_inner) = rules_of;
+    }
+
+    fn rules_of(&self, definition: &TenantDefinition) -> Rules {
+        self.rules_of.read().unwrap_or_else(PoisonError::into_inner)(definition)
+    }
+
+    /// The tenant with this uid, if it has a name.
+    pub fn with_uid(&self, uid: TenantUid) -> Option<TenantHandle> {
+        self.uids.get(&uid).map(|found| found.value().clone())
     }
 
     /// Changes how many tenants there may be; those there are stay.
@@ -323,7 +340,7 @@ impl Directory {
         for domain in &definition.domains {
             self.hosts.insert(domain.to_lowercase(), tenant.clone());
         }
-        tenant.set_rules(Arc::new((self.rules_of)(definition))).await?;
+        tenant.set_rules(Arc::new(self.rules_of(definition))).await?;
         Ok(())
     }
 
@@ -362,6 +379,7 @@ impl Directory {
         self.ask_default(caller, provenance, command, now).await?;
         self.tenants.remove(id);
         self.hosts.retain(|_, other| other.uid() != tenant.uid());
+        self.uids.remove(&tenant.uid());
         tenant.retire().await;
         Ok(tenant.uid())
     }
@@ -414,6 +432,7 @@ impl Directory {
     /// From now on a tenant is found by its name and its hosts.
     pub(super) fn name(&self, definition: &TenantDefinition, tenant: &TenantHandle) {
         self.tenants.insert(definition.id.clone(), tenant.clone());
+        self.uids.insert(tenant.uid(), tenant.clone());
         for domain in &definition.domains {
             self.hosts.insert(domain.to_lowercase(), tenant.clone());
         }
@@ -429,7 +448,7 @@ impl Directory {
         let turn = self.next_arbiter.fetch_add(1, Ordering::Relaxed) % self.arbiters.len();
         let arbiter =
             self.arbiters.get(turn).expect("the remainder is below the number of arbiters");
-        let rules = Arc::new((self.rules_of)(definition));
+        let rules = Arc::new(self.rules_of(definition));
         TenantHandle::start(&definition.id, uid, state, rules, &self.shared, arbiter)
     }
 }

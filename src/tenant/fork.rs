@@ -7,32 +7,22 @@
 use super::catalog::StateView;
 use super::directory::{by_server, server_provenance};
 use super::handle::{TenantError, TenantHandle};
-use super::history::Look;
+use super::history::{Look, Touched};
 use crate::domain::client::{Client, Secret};
 use crate::domain::command::Command;
 use crate::domain::credential;
 use crate::domain::document::Document;
-use crate::domain::erasure;
-use crate::domain::history::Subject;
+use crate::domain::history::{Lasting, Subject};
 use crate::domain::json::{self, Object};
 use crate::domain::put_back::PutBack;
 use crate::domain::resource::{MANAGEMENT_AUDIENCE, Resource, ResourceKind};
 use crate::domain::scope::Scope;
 use crate::domain::time::{Timestamp, Version};
 use crate::store::history::HistoryError;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is looked up in the past at once.
 const READ_AT_ONCE: usize = 256;
-
-/// Kinds of resources that go along: sign-ins, jobs and tickets under way stay behind.
-const COPIED: [ResourceKind; 4] = [
-    ResourceKind::Connection,
-    ResourceKind::ResourceServer,
-    ResourceKind::Settings,
-    ResourceKind::ClientGrant,
-];
 
 /// Why a tenant's state was not copied.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +58,7 @@ pub struct ForkPast {
     /// The version.
     pub version: Version,
     /// What was touched since, by [`Look::touched_since`].
-    pub touched: BTreeMap<(Subject, String), Version>,
+    pub touched: Touched,
 }
 
 impl ForkSource {
@@ -77,8 +67,15 @@ impl ForkSource {
         self.past.as_ref().map_or(self.view.version, |past| past.version)
     }
 
+    /// Resources that are copied as they are now, since it is not known how they were.
+    pub fn as_now(&self) -> &[String] {
+        self.past.as_ref().map_or(&[], |past| past.touched.as_now.as_slice())
+    }
+
     fn is_touched(&self, kind: Subject, id: &str) -> bool {
-        self.past.as_ref().is_some_and(|past| past.touched.contains_key(&(kind, id.to_owned())))
+        self.past
+            .as_ref()
+            .is_some_and(|past| past.touched.objects.contains_key(&(kind, id.to_owned())))
     }
 
     /// Copies everything into a tenant that has nothing yet. Users keep their ids, passwords and
@@ -106,8 +103,9 @@ impl ForkSource {
                 }
             }
         }
+        let mut resources = Vec::new();
         if let Some(past) = &self.past {
-            let objects: Vec<_> = past.touched.keys().cloned().collect();
+            let objects: Vec<_> = past.touched.objects.keys().cloned().collect();
             for objects in objects.chunks(READ_AT_ONCE) {
                 let (look, version, objects) = (past.look.clone(), past.version, objects.to_vec());
                 let reading =
@@ -120,11 +118,20 @@ impl ForkSource {
                 for user in images.users {
                     copy.user(user).await?;
                 }
+                resources.extend(images.resources);
             }
         }
+        // A grant is for a client that is there by then.
         copy.write().await?;
-        for kind in COPIED {
-            for resource in self.view.resources.iter().filter(|own| is_copied(own, kind)) {
+        let untouched = self
+            .view
+            .resources
+            .iter()
+            .filter(|own| Subject::of(own).is_some_and(|kind| !self.is_touched(kind, &own.id)));
+        resources.extend(untouched.cloned());
+        for kind in Lasting::ALL {
+            // Sign-ins, jobs and tickets under way stay behind.
+            for resource in resources.iter().filter(|own| own.kind == kind.kind()) {
                 copy.resource(resource).await?;
             }
         }
@@ -177,11 +184,6 @@ impl Copying<'_> {
         self.to.write(command, server_provenance(), self.now).await?;
         Ok(())
     }
-}
-
-/// What is still to be erased there was never here.
-fn is_copied(resource: &Resource, kind: ResourceKind) -> bool {
-    resource.kind == kind && !erasure::is_mark(resource)
 }
 
 /// Settings of a client that signs in with its secret.

@@ -28,8 +28,8 @@ mod snapshots;
 pub use actor::{Limits, Search};
 pub use catalog::{Catalog, StateView};
 pub use directory::{
-    DEFAULT_TENANT, Directory, DirectoryError, Seeds, TenantDefinition, by_server, host_name, seed,
-    server_provenance,
+    DEFAULT_TENANT, Directory, DirectoryError, RulesOf, Seeds, TenantDefinition, by_server,
+    host_name, seed, server_provenance,
 };
 pub use fork::{ForkError, ForkPast, ForkSource};
 pub use forming::Forming;
@@ -38,6 +38,6 @@ pub use published::Published;
 pub use restore::{RestoreError, RestoreReport, Restored, accepted, repaired_file, restore};
 pub use room::Place;
 pub use snapshots::{
-    SnapshotError, SnapshotParts, SnapshotReport, SnapshotSettings, SnapshotState, Snapshots,
-    TakeSnapshots,
+    DueSnapshot, ListDue, SnapshotError, SnapshotParts, SnapshotReport, SnapshotSettings,
+    SnapshotState, Snapshots, TakeSnapshots,
 };

@@ -9,13 +9,13 @@ use super::directory::Directory;
 use super::handle::{TenantError, TenantHandle};
 use super::history::History;
 use super::priority;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, Version};
 use crate::journal::{Journal, JournalError, Lsn};
 use crate::store::StoreError;
 use crate::store::data_dir::DataDir;
 use crate::store::format::TenantUid;
 use crate::store::history::HistoryError;
-use crate::store::manifest::{Entry, Manifest};
+use crate::store::manifest::{self, Entry, Manifest};
 use crate::store::snapshot::{self, Header, Pace};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
@@ -84,6 +84,26 @@ pub enum SnapshotError {
 pub struct TakeSnapshots {
     /// Whether to write as fast as the disk can, as at a shutdown.
     pub is_urgent: bool,
+}
+
+/// Asks which snapshots a round would take now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<DueSnapshot>, SnapshotError>")]
+pub struct ListDue;
+
+/// A snapshot a round would take.
+#[derive(Clone, Debug)]
+pub struct DueSnapshot {
+    /// Whose.
+    pub tenant: String,
+    /// The file it would be, in the folder of snapshots.
+    pub file: String,
+    /// Its users.
+    pub users: u64,
+    /// The files that count now, newest first.
+    pub kept_before: Vec<String>,
+    /// The files that would count afterwards.
+    pub kept_after: Vec<String>,
 }
 
 /// What the last round did, for health and figures.
@@ -267,6 +287,45 @@ impl Handler<TakeSnapshots> for Snapshots {
     }
 }
 
+impl Handler<ListDue> for Snapshots {
+    type Result = ResponseFuture<Result<Vec<DueSnapshot>, SnapshotError>>;
+
+    fn handle(&mut self, _: ListDue, _: &mut Self::Context) -> Self::Result {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let manifest = shared.manifest.lock().await;
+            let mut due = Vec::new();
+            for tenant in shared.directory.kept() {
+                match tenant.view().await {
+                    Ok(view)
+                        if is_wanted(&shared, &manifest, tenant.uid(), view.version, false) =>
+                    {
+                        due.push(due_snapshot(&shared, &manifest, &tenant, &view));
+                    }
+                    Ok(_) | Err(TenantError::Gone) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(due)
+        })
+    }
+}
+
+fn due_snapshot(
+    shared: &Shared,
+    manifest: &Manifest,
+    tenant: &TenantHandle,
+    view: &super::catalog::StateView,
+) -> DueSnapshot {
+    let file = snapshot::free_name(&shared.dir, tenant.uid(), view.version);
+    let kept_before: Vec<String> =
+        manifest.of(tenant.uid()).iter().map(|entry| entry.file.clone()).collect();
+    let kept_after =
+        std::iter::once(&file).chain(&kept_before).take(manifest::KEPT).cloned().collect();
+    let users = u64::try_from(view.user_count).unwrap_or(u64::MAX);
+    DueSnapshot { tenant: tenant.id().to_owned(), file, users, kept_before, kept_after }
+}
+
 impl Handler<SnapshotSettings> for Snapshots {
     type Result = ();
 
@@ -340,20 +399,28 @@ async fn dump(
     let lsn = shared.lsn();
     let view = tenant.view().await?;
     let uid = tenant.uid();
-    let entries = manifest.of(uid);
-    let is_kept = entries.first().is_some_and(|newest| newest.version == view.version);
-    // A second, equal dump is worth its bytes only where the older one holds the journal back.
-    let is_pinned = entries.get(1).is_none_or(|older| older.version != view.version)
-        && shared.journal.stats().segments > 1
-        && manifest.holding_back([uid]).contains(&uid);
-    if is_kept && (is_urgent || !is_pinned) {
+    if !is_wanted(shared, manifest, uid, view.version, is_urgent) {
         *manifest = manifest.with_unchanged(uid, view.version, lsn);
         return Ok(None);
     }
-    if view.version == crate::domain::time::Version::ZERO {
-        return Ok(None);
-    }
     write(shared, manifest, tenant, lsn, view).await.map(Some)
+}
+
+/// Whether a round dumps a tenant that is at this version.
+fn is_wanted(
+    shared: &Shared,
+    manifest: &Manifest,
+    uid: TenantUid,
+    version: Version,
+    is_urgent: bool,
+) -> bool {
+    let entries = manifest.of(uid);
+    let is_kept = entries.first().is_some_and(|newest| newest.version == version);
+    // A second, equal dump is worth its bytes only where the older one holds the journal back.
+    let is_pinned = entries.get(1).is_none_or(|older| older.version != version)
+        && shared.journal.stats().segments > 1
+        && manifest.holding_back([uid]).contains(&uid);
+    version != Version::ZERO && (!is_kept || (is_pinned && !is_urgent))
 }
 
 /// Dumps a tenant whether it changed or not.

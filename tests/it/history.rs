@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+mod consumer;
 mod feed;
 mod lives;
 
@@ -305,4 +306,92 @@ async fn check_differences(house: &House, lived: &BTreeMap<u64, Option<Value>>) 
             assert_eq!(change.get("new"), now, "{path} at {version}");
         }
     }
+}
+
+/// Each tenant keeps as much as it is told to, from the moment it is told.
+#[test]
+fn a_tenant_has_limits_of_its_own_which_a_reload_changes() {
+    let file = |own: &str| {
+        format!(
+            "[history]\nkeep_versions = 3\n[[tenant]]\nid = \"default\"\n[[tenant]]\nid = \"alpha\"\n{own}"
+        )
+    };
+    let server = Setup::default().config(&file("override.history.keep_versions = 6\n")).start();
+    let link = server.json("POST", "/dossier/v1/login-links", r#"{"tenant":"alpha"}"#);
+    let url = link.expect(201).json()["url"].as_str().unwrap().to_owned();
+    let host = url.split('/').nth(2).unwrap().to_owned();
+    let code = json!({"once": url.split_once("once=").unwrap().1}).to_string();
+    let ui = [("Host", host.as_str()), ("X-Dossier-UI", "1"), ("Content-Type", "application/json")];
+    let signed_in = server.request("POST", "/ui/session", &ui, Some(code.as_bytes())).expect(200);
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let ask = |at: &str, method: &str, target: &str, body: &str| {
+        let headers = [
+            ("Host", at),
+            ("X-Dossier-UI", "1"),
+            ("Content-Type", "application/json"),
+            if at == host {
+                ("Cookie", cookie.as_str())
+            } else {
+                ("Authorization", server.admin())
+            },
+        ];
+        server.request(method, target, &headers, Some(body.as_bytes()))
+    };
+    let own = server.address().to_owned();
+    let made = |at: &str, email: &str| {
+        let body = json!({"email": email}).to_string();
+        let made = ask(at, "POST", USER, &body).expect(201).json();
+        let id = made["user_id"].as_str().unwrap().to_owned();
+        for n in 0..9 {
+            let body = json!({"user_metadata": {"n": n}}).to_string();
+            ask(at, "PATCH", &format!("{USER}/{id}"), &body).expect(200);
+        }
+        id
+    };
+    let (jane, ann) = (made(&own, "jane@example.com"), made(&host, "ann@example.com"));
+    let kept = |at: &str, id: &str| {
+        let page = ask(at, "GET", &format!("{OWN}/{id}/history?limit=100"), "").expect(200).json();
+        page["entries"].as_array().unwrap().len()
+    };
+    assert_eq!((kept(&own, &jane), kept(&host, &ann)), (3, 6));
+    let place = server.data_dir().parent().unwrap().join("dossier.toml");
+    let told = |text: &str| {
+        std::fs::write(&place, text).unwrap();
+        server.json("POST", "/dossier/v1/config/reload", "").expect(200).json()["applied"].clone()
+    };
+    let applied = told(&file("override.history.keep_versions = 2\n"));
+    assert_eq!(applied, json!(["tenant.alpha.override.history.keep_versions"]));
+    assert_eq!((kept(&own, &jane), kept(&host, &ann)), (3, 2));
+    told(&file(""));
+    assert_eq!((kept(&own, &jane), kept(&host, &ann)), (3, 3));
+    // What is made from now on obeys what is said now, whoever makes it.
+    told(&file("[[tenant]]\nid = \"beta\"\noverride.history.keep_versions = 4\n"));
+    let fork = |id: &str| {
+        let body = json!({"id": id}).to_string();
+        server.json("POST", "/dossier/v1/tenants", &body).expect(201).json()
+    };
+    let beta = fork("beta");
+    let form = json!({
+        "grant_type": "client_credentials", "client_id": beta["client"]["client_id"],
+        "client_secret": beta["client"]["client_secret"], "audience": "https://beta.localhost/api/v2/",
+    });
+    let headers = [("Host", "beta.localhost"), ("Content-Type", "application/json")];
+    let token = server.request("POST", "/oauth/token", &headers, Some(form.to_string().as_bytes()));
+    let bearer = format!("Bearer {}", token.expect(200).json()["access_token"].as_str().unwrap());
+    let headers = [
+        ("Host", "beta.localhost"),
+        ("Authorization", bearer.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let send = |method: &str, target: &str, body: Value| {
+        let body = body.to_string();
+        server.request(method, target, &headers, Some(body.as_bytes())).json()
+    };
+    let eve = send("POST", USER, json!({"email": "eve@example.com"}));
+    let eve = eve["user_id"].as_str().unwrap();
+    for n in 0..9 {
+        send("PATCH", &format!("{USER}/{eve}"), json!({"user_metadata": {"n": n}}));
+    }
+    let page = send("GET", &format!("{OWN}/{eve}/history"), Value::Null);
+    assert_eq!(page["entries"].as_array().unwrap().len(), 4);
 }

@@ -30,6 +30,58 @@ fn version(server: &Server) -> u64 {
     server.get(USERS).expect(200).number("dossier-version")
 }
 
+/// What a tenant is set up with, but for the clients.
+fn setup(server: &Server) -> Value {
+    let get = |name: &str| {
+        let mut all = server.get(&format!("/api/v2/{name}?per_page=100")).expect(200).json();
+        if let Some(all) = all.as_array_mut() {
+            // The management API is at the server's address, which changes.
+            all.retain(|one| !one.to_string().contains("/api/v2/"));
+            all.sort_by_key(|one| one["id"].as_str().unwrap().to_owned());
+        }
+        all
+    };
+    json!([
+        get("connections"),
+        get("client-grants"),
+        get("resource-servers"),
+        server.get("/api/v2/tenants/settings").expect(200).json()
+    ])
+}
+
+fn made(server: &Server, target: &str, body: &Value, id: &str) -> String {
+    let made = server.json("POST", target, &body.to_string()).expect(201).json();
+    made[id].as_str().unwrap().to_owned()
+}
+
+/// A client that was granted an API, and a connection.
+fn set_up(server: &Server) -> [String; 4] {
+    let client = made(server, "/api/v2/clients", &json!({"name": "Shop"}), "client_id");
+    let api = json!({"identifier": "urn:shop", "scopes": [{"value": "buy"}]});
+    let api = made(server, "/api/v2/resource-servers", &api, "id");
+    let grant = json!({"client_id": client, "audience": "urn:shop", "scope": ["buy"]});
+    let grant = made(server, "/api/v2/client-grants", &grant, "id");
+    let connection = json!({"name": "google", "strategy": "google-oauth2", "options": {"a": 1}});
+    let connection = made(server, "/api/v2/connections", &connection, "id");
+    server.json("PATCH", "/api/v2/tenants/settings", r#"{"friendly_name":"Then"}"#).expect(200);
+    [client, api, grant, connection]
+}
+
+/// Changes everything of [`set_up`], and makes more.
+fn upset(server: &Server, [client, api, _, connection]: &[String; 4]) {
+    let change = |method: &str, target: String, body: &str| {
+        let status = server.json(method, &target, body).status;
+        assert!((200..300).contains(&status), "{method} {target}: {status}");
+    };
+    change("PATCH", format!("/api/v2/connections/{connection}"), r#"{"options":{"b":2}}"#);
+    change("PATCH", "/api/v2/tenants/settings".to_owned(), r#"{"friendly_name":"Now"}"#);
+    // What was granted of them goes with them.
+    change("DELETE", format!("/api/v2/resource-servers/{api}"), "");
+    change("DELETE", format!("/api/v2/clients/{client}"), "");
+    made(server, "/api/v2/connections", &json!({"name": "new", "strategy": "samlp"}), "id");
+    made(server, "/api/v2/resource-servers", &json!({"identifier": "urn:new"}), "id");
+}
+
 /// What every user is, but for the time of the last change.
 fn state(server: &Server) -> Vec<Value> {
     let mut users = server.get(&format!("{USERS}?per_page=100")).expect(200).json();
@@ -140,6 +192,120 @@ fn what_cannot_be_restored_is_refused_and_the_oldest_version_named() {
 }
 
 #[test]
+fn what_a_tenant_is_set_up_with_goes_back_and_forth_too() {
+    let mut server = Server::start();
+    let all = set_up(&server);
+    let (then, was) = (version(&server), setup(&server));
+    upset(&server, &all);
+    let (now, is) = (version(&server), setup(&server));
+    assert_ne!(was, is);
+
+    let fork = json!({"id": "beta", "as_of": then}).to_string();
+    let fork = server.json("POST", "/dossier/v1/tenants/default/fork", &fork).expect(201).json();
+    assert_eq!(fork["as_they_are_now"], Value::Null);
+    let bearer = {
+        let client = &fork["client"];
+        let body = json!({
+            "grant_type": "client_credentials", "client_id": client["client_id"],
+            "client_secret": client["client_secret"], "audience": "https://beta.localhost/api/v2/",
+        });
+        let headers = [("Host", "beta.localhost"), ("Content-Type", "application/json")];
+        let body = body.to_string();
+        let token = server.request("POST", "/oauth/token", &headers, Some(body.as_bytes()));
+        format!("Bearer {}", token.expect(200).json()["access_token"].as_str().unwrap())
+    };
+    let forked = |target: &str| {
+        let headers = [("Host", "beta.localhost"), ("Authorization", bearer.as_str())];
+        server.request("GET", target, &headers, None).expect(200).json()
+    };
+    assert_eq!(forked("/api/v2/tenants/settings")["friendly_name"], "Then");
+    assert_eq!(forked(&format!("/api/v2/connections/{}", all[3]))["options"], json!({"a": 1}));
+    let names: Vec<Value> = forked("/api/v2/connections")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].clone())
+        .collect();
+    assert!(names.contains(&json!("google")) && !names.contains(&json!("new")), "{names:?}");
+    assert_eq!(forked(&format!("/api/v2/client-grants?client_id={}", all[0]))[0]["id"], all[2]);
+
+    server.kill9();
+    let done = restored(&server, &then.to_string(), &["--yes"]);
+    assert_eq!(done["as_they_are_now"], json!([]));
+    assert_eq!(done["resources"].as_array().unwrap().len(), 4, "{done}");
+    assert_eq!(done["resources_gone"].as_array().unwrap().len(), 2, "{done}");
+    server.restart();
+    assert_eq!(setup(&server), was);
+    server.kill9();
+    restored(&server, &now.to_string(), &["--yes"]);
+    server.restart();
+    assert_eq!(setup(&server), is);
+
+    // Who was let in first stays, with what they were granted: somebody has to undo it.
+    server.kill9();
+    restored(&server, "1", &["--yes"]);
+    server.restart();
+    let (id, secret) = server.admin_client();
+    let body = json!({
+        "grant_type": "client_credentials", "client_id": id, "client_secret": secret,
+        "audience": format!("{}/api/v2/", server.url),
+    });
+    let headers = [("Content-Type", "application/json")];
+    let body = body.to_string();
+    let token = server.request("POST", "/oauth/token", &headers, Some(body.as_bytes()));
+    let bearer = format!("Bearer {}", token.expect(200).json()["access_token"].as_str().unwrap());
+    server.request("GET", USERS, &[("Authorization", &bearer)], None).expect(200);
+}
+
+#[test]
+fn a_history_built_from_a_snapshot_knows_how_a_tenant_was_set_up() {
+    let mut server = Setup::default().set("journal.segment=8MiB").start();
+    let all = set_up(&server);
+    let (then, was) = (version(&server), setup(&server));
+    // The end of a process leaves a snapshot; two of them are all the history is built from.
+    for _ in 0..2 {
+        server.end_with(rustix::process::Signal::TERM);
+        std::fs::remove_dir_all(server.data_dir().join("history")).unwrap();
+        server.restart();
+    }
+    upset(&server, &all);
+    server.kill9();
+    let done = restored(&server, &then.to_string(), &["--yes"]);
+    assert_eq!(done["as_they_are_now"], json!([]));
+    server.restart();
+    assert_eq!(setup(&server), was);
+}
+
+#[test]
+fn of_a_resource_that_is_forgotten_the_answer_says_that_it_stays() {
+    let mut server = Setup::default().set("history.keep_versions=2").start();
+    let [_, _, _, connection] = set_up(&server);
+    let then = version(&server);
+    for n in 0..5 {
+        let body = json!({"friendly_name": n.to_string()}).to_string();
+        server.json("PATCH", "/api/v2/tenants/settings", &body).expect(200);
+    }
+    let target = format!("/api/v2/connections/{connection}");
+    server.json("PATCH", &target, r#"{"options":{"b":2}}"#).expect(200);
+    let fork = json!({"id": "beta", "as_of": then}).to_string();
+    for query in ["?dry_run=true", ""] {
+        let target = format!("/dossier/v1/tenants/default/fork{query}");
+        let told = server.json("POST", &target, &fork).json();
+        let told = told.get("body").unwrap_or(&told);
+        assert_eq!(told["as_they_are_now"], json!(["settings/settings"]), "{told}");
+    }
+    server.kill9();
+    let keep = ["--set", "history.keep_versions=2", "--yes"];
+    let done = restored(&server, &then.to_string(), &keep);
+    assert_eq!(done["as_they_are_now"], json!(["settings/settings"]));
+    assert_eq!(done["resources"], json!([format!("connections/{connection}")]));
+    server.restart();
+    let settings = server.get("/api/v2/tenants/settings").expect(200).json();
+    assert_eq!(settings["friendly_name"], "4");
+    assert_eq!(server.get(&target).expect(200).json()["options"], json!({"a": 1}));
+}
+
+#[test]
 fn a_fork_has_the_state_of_then_and_secrets_of_its_own() {
     let mut server = Server::start();
     let jane = make(&server, "jane@example.com");
@@ -216,6 +382,10 @@ enum Step {
     Set(u8, u8),
     Move(u8, u8),
     Delete(u8),
+    /// Makes or changes a connection, or ends it.
+    Connect(u8, u8),
+    Disconnect(u8),
+    Settle(u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Step, bool)>> {
@@ -224,6 +394,9 @@ fn steps() -> impl Strategy<Value = Vec<(Step, bool)>> {
         (0..5_u8, 0..4_u8).prop_map(|(user, n)| Step::Set(user, n)),
         (0..5_u8, 0..5_u8).prop_map(|(user, email)| Step::Move(user, email)),
         (0..5_u8).prop_map(Step::Delete),
+        (0..3_u8, 0..4_u8).prop_map(|(connection, n)| Step::Connect(connection, n)),
+        (0..3_u8).prop_map(Step::Disconnect),
+        (0..4_u8).prop_map(Step::Settle),
     ];
     prop::collection::vec((step, prop::bool::weighted(0.2)), 1..30)
 }
@@ -243,16 +416,50 @@ async fn take(house: &House, step: Step) {
             ("PATCH", path(user), json!({"email": format!("u{email}@example.com")}))
         }
         Step::Delete(user) => ("DELETE", path(user), Value::Null),
+        Step::Connect(connection, n) => {
+            let known = connection_of(house, connection).await;
+            let options = json!({"options": {"n": n}});
+            if let Some(id) = known {
+                ("PATCH", format!("/api/v2/connections/{id}"), options)
+            } else {
+                let name = format!("c{connection}");
+                let body = json!({"name": name, "strategy": "samlp", "options": {"n": n}});
+                ("POST", "/api/v2/connections".to_owned(), body)
+            }
+        }
+        Step::Disconnect(connection) => {
+            let id = connection_of(house, connection).await.unwrap_or_default();
+            ("DELETE", format!("/api/v2/connections/{id}"), Value::Null)
+        }
+        Step::Settle(n) => {
+            let body = json!({"friendly_name": n.to_string()});
+            ("PATCH", "/api/v2/tenants/settings".to_owned(), body)
+        }
     };
     // Refused or not: what counts is what is so afterwards.
     house.send(method, &target, &body.to_string()).await;
 }
 
-async fn users_of(house: &House) -> Vec<Value> {
-    let (_, mut users) = house.send("GET", &format!("{USERS}?per_page=100"), "").await;
-    let users = users.as_array_mut().unwrap();
-    users.sort_by_key(|user| user["user_id"].as_str().unwrap().to_owned());
-    users.clone()
+async fn connection_of(house: &House, connection: u8) -> Option<String> {
+    let name = format!("c{connection}");
+    let (_, all) = house.send("GET", "/api/v2/connections", "").await;
+    let found = all.as_array().unwrap().iter().find(|one| one["name"] == json!(name))?;
+    Some(found["id"].as_str().unwrap().to_owned())
+}
+
+/// Users, connections and settings.
+async fn state_of(house: &House) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (target, id) in
+        [(format!("{USERS}?per_page=100"), "user_id"), ("/api/v2/connections".to_owned(), "id")]
+    {
+        let (_, mut listed) = house.send("GET", &target, "").await;
+        let listed = listed.as_array_mut().unwrap();
+        listed.sort_by_key(|one| one[id].as_str().unwrap().to_owned());
+        all.append(listed);
+    }
+    all.push(house.send("GET", "/api/v2/tenants/settings", "").await.1);
+    all
 }
 
 async fn go_back(house: &House, version: Version) {
@@ -261,7 +468,8 @@ async fn go_back(house: &House, version: Version) {
     let Since::Touched(touched) = look.touched_since(version).unwrap() else {
         panic!("everything is kept")
     };
-    let objects: Vec<_> = touched.into_keys().collect();
+    assert_eq!(touched.as_now, [""; 0]);
+    let objects: Vec<_> = touched.objects.into_keys().collect();
     let images = look.as_they_were(&objects, version).unwrap().unwrap();
     let command = by_server(Command::PutBack(Box::new(images)));
     tenant.write(command, server_provenance(), NOW).await.unwrap();
@@ -275,20 +483,20 @@ fn after_any_history_with_restores_in_it_any_version_can_be_restored() {
             let house = House::with_history(&SimDisk::new()).await;
             let version = || house.tenant().published().version();
             let first = version();
-            let mut told = vec![(first, users_of(&house).await)];
+            let mut told = vec![(first, state_of(&house).await)];
             for (step, is_restore) in steps {
                 if is_restore {
                     let (to, was) = told[told.len() / 2].clone();
                     go_back(&house, to).await;
-                    assert_eq!(users_of(&house).await, was);
+                    assert_eq!(state_of(&house).await, was);
                 } else {
                     take(&house, step).await;
                 }
-                told.push((version(), users_of(&house).await));
+                told.push((version(), state_of(&house).await));
             }
             for (to, was) in told.iter().rev() {
                 go_back(&house, *to).await;
-                assert_eq!(&users_of(&house).await, was, "as of {to}");
+                assert_eq!(&state_of(&house).await, was, "as of {to}");
             }
         });
         Ok(())

@@ -172,7 +172,7 @@ fn only_live_keys_of_some_sections_can_be_overridden() {
     check(
         &file("log.level = \"info\""),
         &[
-            "dossier.toml:4:1  unknown key `log` in [tenant.override], expected one of `limits`, `rate_limit`, `search`, `claims`",
+            "dossier.toml:4:1  unknown key `log` in [tenant.override], expected one of `limits`, `rate_limit`, `search`, `history`, `claims`",
         ],
     );
     check(

@@ -28,6 +28,16 @@ pub(super) fn put_back(
             Err(rejection) => return Err(rejection),
         }
     }
+    for (kind, id) in wanted.resources_gone {
+        let is_system = |own: Arc<Resource>| own.body.get_bool("is_system") == Some(true);
+        // It may have gone with its client already.
+        let has_gone = outcomes.iter().any(
+            |own| matches!(own, Outcome::ResourceGone(of, other) if (*of, other) == (kind, &id)),
+        );
+        if !has_gone && view.resource(kind, &id).is_some_and(|own| !is_system(own)) {
+            outcomes.push(Outcome::ResourceGone(kind, id));
+        }
+    }
     outcomes.extend(wanted.resources.iter().filter_map(|image| resource(view, moment, image)));
     outcomes.extend(wanted.clients.iter().filter_map(|image| client(view, moment, image)));
     outcomes.extend(wanted.users.iter().filter_map(|image| user(view, moment, image)));

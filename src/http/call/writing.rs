@@ -4,9 +4,10 @@ use super::Call;
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
-use crate::domain::permit::{Permitted, permit};
+use crate::domain::decide::Rejection;
+use crate::domain::permit::{Permitted, may_see, permit};
 use crate::http::problem::Problem;
-use crate::tenant::{Answer, by_server};
+use crate::tenant::{Answer, TenantError, by_server};
 
 impl Call {
     /// Who asked for a change, and how.
@@ -43,8 +44,18 @@ impl Call {
         if let Some(bounds) = &self.bounds {
             bounds.check(&command)?;
         }
+        let may_see = may_see(&self.caller, &command);
         let permitted = permit(&self.caller, command)?;
-        self.ask(permitted, condition, channel).await
+        self.ask(permitted, condition, channel).await.map_err(|mut error| {
+            if let TenantError::Rejected(Rejection::PreconditionFailed { changed, .. }) = &mut error
+                && !may_see
+            {
+                for key in changed {
+                    key.value = None;
+                }
+            }
+            error.into()
+        })
     }
 
     /// Tells the operator of a profile larger than Auth0 advises (CONTRACT.md §10, A11).
@@ -67,7 +78,7 @@ impl Call {
         command: Permitted<Command>,
         condition: Condition,
         channel: Channel,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, TenantError> {
         let provenance = self.provenance(channel);
         let Some(rehearsal) = &self.rehearsal else {
             let answer = self.tenant.write_if(command, condition, provenance, self.now).await?;
@@ -88,6 +99,6 @@ impl Call {
         channel: Channel,
         command: Command,
     ) -> Result<Answer, Problem> {
-        self.ask(by_server(command), Condition::default(), channel).await
+        Ok(self.ask(by_server(command), Condition::default(), channel).await?)
     }
 }

@@ -222,7 +222,12 @@ async fn sign_in(mut call: Call) -> Result<HttpResponse, Problem> {
     let longest = call.services.settings().auth.session_ttl;
     let mut expires = session::later(call.valid_at, longest);
     let pass = if let Some(code) = body.get_str("once") {
-        let link = call.services.dashboard.sessions.redeem(&code, call.tenant.uid(), call.valid_at);
+        let (sessions, uid) = (&call.services.dashboard.sessions, call.tenant.uid());
+        let link = if call.is_rehearsed() {
+            sessions.peek(&code, uid, call.valid_at)
+        } else {
+            sessions.redeem(&code, uid, call.valid_at)
+        };
         Pass::Link(link.ok_or_else(|| {
             Problem::new(401, "invalid_link", "This link was used already, or its time is over.")
         })?)
@@ -235,8 +240,11 @@ async fn sign_in(mut call: Call) -> Result<HttpResponse, Problem> {
     };
     let opened = Session { tenant: call.tenant.uid(), pass, expires };
     guard::enter(&mut call, &opened)?;
-    log::info!(tenant = call.tenant.id(), subject = call.caller.subject, request_id = call.request_id; "signed in to the dashboard");
     let text = told(&call, Some(&opened));
+    if call.is_rehearsed() {
+        return Ok(answer(text, None));
+    }
+    log::info!(tenant = call.tenant.id(), subject = call.caller.subject, request_id = call.request_id; "signed in to the dashboard");
     let value = call.services.dashboard.sessions.open(opened, call.valid_at);
     let seconds = (expires.seconds() - call.valid_at.seconds()).max(0);
     let cookie = set_cookie(&call, &value, u64::try_from(seconds).unwrap_or_default());
@@ -255,7 +263,7 @@ fn who(mut call: Call) -> Result<HttpResponse, Problem> {
 fn sign_out(call: &Call) -> Result<HttpResponse, Problem> {
     served(call)?;
     guard::same_origin(call)?;
-    if let Some(value) = cookie(call) {
+    if let Some(value) = cookie(call).filter(|_| !call.is_rehearsed()) {
         call.services.dashboard.sessions.close(value);
     }
     Ok(answer(told(call, None), Some(set_cookie(call, "", 0))))

@@ -169,6 +169,13 @@ impl Sessions {
         code
     }
 
+    /// What a code is worth, without using it up.
+    pub fn peek(&self, code: &str, tenant: TenantUid, now: Timestamp) -> Option<Link> {
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let (expires, link) = links.held.get(&digest(code))?;
+        (*expires > now && link.tenant == tenant).then(|| link.clone())
+    }
+
     /// Uses a code up.
     pub fn redeem(&self, code: &str, tenant: TenantUid, now: Timestamp) -> Option<Link> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
@@ -224,7 +231,10 @@ mod tests {
         let ttl = Duration::from_mins(1);
         let code = sessions.invite(link(Role::Admin), ttl, at(0));
         assert!(sessions.redeem(&code, TenantUid(7), at(1)).is_none(), "another tenant");
+        assert!(sessions.peek(&code, TENANT, at(59)).is_some(), "looking uses nothing up");
+        assert!(sessions.peek(&code, TenantUid(7), at(1)).is_none());
         assert!(sessions.redeem(&code, TENANT, at(59)).is_some());
+        assert!(sessions.peek(&code, TENANT, at(59)).is_none());
         assert!(sessions.redeem(&code, TENANT, at(59)).is_none(), "twice");
         let late = sessions.invite(link(Role::Admin), ttl, at(0));
         assert!(sessions.redeem(&late, TENANT, at(60)).is_none(), "too late");

@@ -9,7 +9,6 @@ use crate::domain::client::Client;
 use crate::domain::scope::{Scope, Scopes};
 use crate::http::call::Call;
 use crate::http::problem::Problem;
-use crate::http::services::token_tenant;
 use actix_web::HttpResponse;
 
 /// What a machine asks for.
@@ -87,7 +86,7 @@ fn signed(call: &Call, client: &Client, api: &Api, scope: &Scopes) -> (String, i
         lifetime,
     };
     let claims = claims::machine(frame, &api.audience(), scope);
-    (call.services.keys().sign(token_tenant(&call.tenant), &claims), lifetime)
+    (token::sign(call, &claims), lifetime)
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use crate::domain::scope::Scopes;
 use crate::http::PLAIN_JSON;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
+use crate::http::services::token_tenant;
 use actix_web::HttpResponse;
 use actix_web::http::header;
+use serde::Serialize;
 use std::time::Duration;
 
 /// Whose words an endpoint uses.
@@ -120,6 +122,16 @@ pub(super) fn bearer_of_v1(access_token: &str) -> HttpResponse {
     let mut body = Builder::with_capacity(access_token.len() + 64);
     body.string("access_token", access_token).string("token_type", "bearer");
     uncached(body.finish())
+}
+
+/// Signs claims; a rehearsal shows what a token would say, and leaves off what makes it worth
+/// anything.
+pub(super) fn sign(call: &Call, claims: &impl Serialize) -> String {
+    let mut text = call.services.keys().sign(token_tenant(&call.tenant), claims);
+    if call.is_rehearsed() {
+        text.truncate(text.rfind('.').map_or(0, |dot| dot + 1));
+    }
+    text
 }
 
 fn uncached(body: String) -> HttpResponse {

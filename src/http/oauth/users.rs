@@ -9,7 +9,6 @@ use crate::domain::json::Object;
 use crate::domain::permit::Caller;
 use crate::domain::scope::{ScopeSet, Scopes};
 use crate::http::call::Call;
-use crate::http::services::token_tenant;
 use crate::http::tokens::MAX_TOKEN_BYTES;
 use serde_json::{Map, Value};
 
@@ -95,14 +94,13 @@ fn id_token_lifetime(settings: &Object) -> i64 {
 /// of use goes without.
 fn signed(call: &Call, user: &Document, claims: &Map<String, Value>) -> Signed {
     let settings = call.services.settings_of(&call.tenant).claims;
-    let (keys, tenant) = (call.services.keys(), token_tenant(&call.tenant));
     let mut with_entries = claims.clone();
     let left_out =
         claims::add_entries(&mut with_entries, user, &settings.prefix, settings.max_bytes);
     let added = with_entries.len() - claims.len();
-    let text = keys.sign(tenant, &with_entries);
+    let text = token::sign(call, &with_entries);
     if text.len() > MAX_TOKEN_BYTES && added > 0 {
-        return Signed { text: keys.sign(tenant, claims), left_out: left_out + added };
+        return Signed { text: token::sign(call, claims), left_out: left_out + added };
     }
     Signed { text, left_out }
 }

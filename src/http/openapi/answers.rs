@@ -318,7 +318,7 @@ const SHAPES: &[(&str, &str, &str)] = &[
     (
         "Tenant",
         "id domains compat client_secrets",
-        "id:string domains:string[] compat:string client_secrets:string",
+        "id:string domains:string[] compat:string client_secrets:string as_they_are_now:string[]",
     ),
     ("Health", "status", "status:string"),
     ("Snapshot", "tenant file", "tenant:string file:string users:integer bytes:integer"),

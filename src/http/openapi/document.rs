@@ -2,7 +2,7 @@
 
 use super::detail::{Detail, Takes};
 use super::{answers, shapes};
-use crate::http::dispatch::is_rehearsed;
+use crate::http::dispatch::changes;
 use crate::http::patches;
 use crate::http::query::DRY_RUN;
 use crate::http::route::{Access, Dialect, Route};
@@ -119,7 +119,7 @@ fn parameters(route: &Route, detail: &Detail) -> Vec<Value> {
                 "schema": { "type": "string", "minLength": 1 },
             })
         });
-    let dry_run = is_rehearsed(route).then_some(DRY_RUN);
+    let dry_run = changes(route).then_some(DRY_RUN);
     let names = detail.query.iter().flat_map(|list| list.iter()).copied().chain(dry_run);
     let in_query = names.map(|name| {
         let (schema, about) = shapes::of_parameter(name);
@@ -159,7 +159,7 @@ fn min_version() -> Value {
 const MIN_VERSION: &str = "Answer from a state that is not older than this version of the tenant, such as the Dossier-Version of another answer; 503 when it is not reached in two seconds";
 
 /// What holds for all routes.
-const ABOUT: &str = "Any call may carry `Dossier-Min-Version: N` (`#/components/parameters/Dossier-Min-Version`): it is answered from a state that is not older. Changing calls take `Dossier-Reason`, and where it is listed `?dry_run=true`, which answers as if the change were made and makes none.";
+const ABOUT: &str = "Any call may carry `Dossier-Min-Version: N` (`#/components/parameters/Dossier-Min-Version`): it is answered from a state that is not older. Changing calls take `Dossier-Reason`, and `?dry_run=true`, which answers as if the change were made and makes none.";
 
 fn body(takes: Takes) -> Option<Value> {
     let schema = match takes {
@@ -249,7 +249,7 @@ fn responses(route: &Route, detail: &Detail) -> Value {
     for status in statuses {
         out.insert(status.to_string(), success(route, *status, meaning(*status)));
     }
-    if is_rehearsed(route) && !statuses.contains(&200) {
+    if changes(route) && !statuses.contains(&200) {
         out.insert("200".to_owned(), success(route, 200, "What would have been answered"));
     }
     let shape = detail.errors.unwrap_or(error_of(route.dialect));
@@ -263,7 +263,7 @@ fn responses(route: &Route, detail: &Detail) -> Value {
 fn success(route: &Route, status: u16, description: &str) -> Value {
     let mut out = json!({ "description": description });
     if let (Value::Object(out), Some(content)) =
-        (&mut out, answers::content(route, status, is_rehearsed(route)))
+        (&mut out, answers::content(route, status, changes(route)))
     {
         out.insert("content".to_owned(), content);
     }

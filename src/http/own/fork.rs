@@ -58,15 +58,25 @@ async fn fork(mut call: Call) -> Result<HttpResponse, Problem> {
         ..model
     };
     let source = state_of(&call, &source, &body).await?;
+    let as_now = source.as_now().to_vec();
     if call.is_rehearsed() {
         let command = call.services.directory.creation(&definition)?;
         call.write(Channel::Dossier, command).await?;
-        return Ok(json_answer(StatusCode::CREATED, builder(&definition).finish()));
+        return Ok(json_answer(StatusCode::CREATED, told(&definition, &as_now).finish()));
     }
     let client = make(&call, definition.clone(), source).await?;
-    let mut out = builder(&definition);
+    let mut out = told(&definition, &as_now);
     out.raw("client", &client);
     Ok(json_answer(StatusCode::CREATED, out.finish()))
+}
+
+/// The new tenant, and what of it is not as it was.
+fn told(definition: &TenantDefinition, as_now: &[String]) -> json::Builder {
+    let mut out = builder(definition);
+    if !as_now.is_empty() {
+        out.raw("as_they_are_now", &json::array_of(as_now));
+    }
+    out
 }
 
 /// What is copied: the tenant as it is, or as it was.

@@ -133,6 +133,7 @@ fn nobody(kind: Subject) -> Problem {
     match kind {
         Subject::User => Problem::no_user(),
         Subject::Client => Problem::no_client(),
+        Subject::Resource(_) => Problem::no_route(),
     }
 }
 
@@ -144,7 +145,7 @@ pub(in crate::http) fn forgotten() -> Problem {
 fn id_of(call: &Call, kind: Subject) -> Result<String, Problem> {
     match kind {
         Subject::User => Ok(call.user_id()?.as_str().to_owned()),
-        Subject::Client => Ok(call.params.get("id").to_owned()),
+        Subject::Client | Subject::Resource(_) => Ok(call.params.get("id").to_owned()),
     }
 }
 
@@ -205,6 +206,7 @@ fn present(call: &Call, kind: Subject, id: &str) -> Result<Was, Problem> {
     let found = match kind {
         Subject::User => published.user(id).map(Was::User),
         Subject::Client => published.client(id).map(Was::Client),
+        Subject::Resource(_) => None,
     };
     found.ok_or_else(|| nobody(kind))
 }
@@ -217,7 +219,7 @@ fn shown(call: &Call, was: &Was) -> Option<(Version, String)> {
             let with_secrets = call.caller.has_any(SECRETS);
             Some((client.version, client.to_json(call.tenant.id(), with_secrets)))
         }
-        Was::Gone | Was::Erased => None,
+        Was::Resource { .. } | Was::Gone | Was::Erased => None,
     }
 }
 

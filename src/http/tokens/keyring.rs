@@ -135,6 +135,28 @@ impl fmt::Debug for SigningKey {
     }
 }
 
+/// Which key is at which place, by name; none = one that is not made yet, or is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// It signs.
+    pub current: Option<String>,
+    /// It will.
+    pub next: Option<String>,
+    /// They did.
+    pub previous: Vec<String>,
+}
+
+/// What a rotation would make of a ring.
+#[derive(Clone, Debug)]
+pub struct Turned {
+    /// As it is.
+    pub before: Places,
+    /// As it would be.
+    pub after: Places,
+    /// The keys to publish then, without the one that is not made yet.
+    pub jwks: serde_json::Value,
+}
+
 /// All keys of this server.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
@@ -162,6 +184,24 @@ impl KeyRing {
         };
         let previous = std::iter::once(self.current).chain(self.previous).collect();
         Self::new(current, next, previous)
+    }
+
+    /// What a rotation would make of the ring, as one tenant names its keys. The key it makes has no
+    /// name before it is made.
+    pub fn turned(&self, tenant: TokenTenant<'_>) -> Turned {
+        let kid = |key: &SigningKey| key.kid(tenant);
+        let (current, next) = (kid(&self.current), self.next.as_ref().map(kid));
+        let previous: Vec<String> = self.previous.iter().map(kid).collect();
+        let retired = std::iter::once(current.clone()).chain(previous.clone()).collect();
+        let after = Places { current: next.clone(), next: None, previous: retired };
+        let waiting = self.next.iter();
+        let keys = waiting.chain([&self.current]).chain(&self.previous);
+        let keys: Vec<_> = keys.map(|key| key.jwk(tenant)).collect();
+        Turned {
+            before: Places { current: Some(current), next, previous },
+            after,
+            jwks: json!({ "keys": keys }),
+        }
     }
 
     /// A number that changes whenever a key comes, goes or changes its place.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! image:  kind u8 | at i64 | record      (kind 0: from a snapshot, nobody knows who; 1: by a change;
-//!                                         2: erased by a change)
+//!                                         2: erased by a change; 3: by the change that made it)
 //! change: at i64 | (kind u8 | len u16 | id)*
 //! ```
 //!
@@ -14,6 +14,7 @@ use crate::domain::change::{Change, Outcome, Provenance};
 use crate::domain::client::Client;
 use crate::domain::document::Document;
 use crate::domain::history::{Image, Subject, Was};
+use crate::domain::resource::Resource;
 use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
 use crate::store::format::{self, FormatError, TenantUid};
@@ -22,6 +23,7 @@ use std::sync::Arc;
 const FROM_SNAPSHOT: u8 = 0;
 const BY_CHANGE: u8 = 1;
 const ERASED: u8 = 2;
+const MADE: u8 = 3;
 const HEAD_BYTES: usize = 9;
 
 /// What a change did to an object that has a history.
@@ -31,14 +33,21 @@ pub(super) fn subject_of(outcome: &Outcome) -> Option<(Subject, &str)> {
         Outcome::UserGone(id) => Some((Subject::User, id.as_str())),
         Outcome::Client(client) => Some((Subject::Client, &client.id)),
         Outcome::ClientGone(id) => Some((Subject::Client, id)),
-        Outcome::Resource(_) | Outcome::ResourceGone(..) => None,
+        Outcome::Resource(resource) => Some((Subject::of(resource)?, &resource.id)),
+        Outcome::ResourceGone(kind, id) => Some((Subject::named(*kind, id)?, id)),
     }
 }
 
 /// The image a change leaves of one of its outcomes. `record` is the change in the journal, which
 /// is taken as it is where it has no other outcome.
-pub(super) fn image(uid: TenantUid, change: &Change, outcome: &Outcome, record: &[u8]) -> Vec<u8> {
-    let mut value = head(BY_CHANGE, change.at, record.len());
+pub(super) fn image(
+    uid: TenantUid,
+    change: &Change,
+    (outcome, is_made): (&Outcome, bool),
+    record: &[u8],
+) -> Vec<u8> {
+    let kind = if is_made { MADE } else { BY_CHANGE };
+    let mut value = head(kind, change.at, record.len());
     if change.outcomes.len() == 1 {
         value.extend_from_slice(record);
     } else {
@@ -80,6 +89,12 @@ pub(super) fn base_of_client(uid: TenantUid, client: &Client) -> Vec<u8> {
     base(uid, client.version, Timestamp::default(), outcome)
 }
 
+/// The image of a resource in a snapshot, which does not tell the time either.
+pub(super) fn base_of_resource(uid: TenantUid, resource: &Resource) -> Vec<u8> {
+    let outcome = Outcome::Resource(Arc::new(resource.clone()));
+    base(uid, resource.version, Timestamp::default(), outcome)
+}
+
 fn head(kind: u8, at: Timestamp, record_bytes: usize) -> Vec<u8> {
     let mut value = Vec::with_capacity(HEAD_BYTES + record_bytes);
     value.push(kind);
@@ -104,17 +119,18 @@ pub(super) fn read_image(value: &[u8]) -> Result<Image, FormatError> {
     let (_, change) = format::decode_change(record)?;
     let provenance = match kind {
         FROM_SNAPSHOT => None,
-        BY_CHANGE | ERASED => Some(change.provenance),
+        BY_CHANGE | ERASED | MADE => Some(change.provenance),
         _ => return Err(FormatError::Damaged("unknown kind of image")),
     };
     let was = match change.outcomes.into_iter().next() {
         Some(Outcome::User(document)) => Was::User(document),
         Some(Outcome::Client(client)) => Was::Client(client),
         Some(Outcome::UserGone(_)) if kind == ERASED => Was::Erased,
-        Some(Outcome::UserGone(_) | Outcome::ClientGone(_)) => Was::Gone,
-        Some(Outcome::Resource(_) | Outcome::ResourceGone(..)) | None => {
-            return Err(FormatError::Damaged("an image of nothing"));
+        Some(Outcome::Resource(resource)) => Was::Resource { resource, is_made: kind == MADE },
+        Some(Outcome::UserGone(_) | Outcome::ClientGone(_) | Outcome::ResourceGone(..)) => {
+            Was::Gone
         }
+        None => return Err(FormatError::Damaged("an image of nothing")),
     };
     Ok(Image { version: change.version, at: change.at, provenance, was })
 }

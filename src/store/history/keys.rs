@@ -3,6 +3,7 @@
 //! ```text
 //! m name                                        what is known of the whole
 //! f tenant u64                                  the last version of which an image was let go of
+//! r tenant u64                                  since when resources are told of, and whether as a whole
 //! t name of a tenant                            its uid
 //! c tenant u64 | version u64                    one change: when, and what it touched
 //! o tenant u64 | kind u8 | len u16 | id | version u64   one image
@@ -10,12 +11,13 @@
 //!
 //! Numbers are big endian, so that keys lie in their order.
 
-use crate::domain::history::Subject;
+use crate::domain::history::{Lasting, Subject};
 use crate::domain::time::Version;
 use crate::store::format::TenantUid;
 
 const META: u8 = b'm';
 const FLOOR: u8 = b'f';
+const RESOURCES: u8 = b'r';
 const NAME: u8 = b't';
 const CHANGE: u8 = b'c';
 const OBJECT: u8 = b'o';
@@ -25,6 +27,10 @@ pub(super) const fn number(subject: Subject) -> u8 {
     match subject {
         Subject::User => 1,
         Subject::Client => 2,
+        Subject::Resource(Lasting::Connection) => 3,
+        Subject::Resource(Lasting::ClientGrant) => 4,
+        Subject::Resource(Lasting::ResourceServer) => 5,
+        Subject::Resource(Lasting::Settings) => 6,
     }
 }
 
@@ -33,6 +39,10 @@ pub(super) const fn subject(number: u8) -> Option<Subject> {
     match number {
         1 => Some(Subject::User),
         2 => Some(Subject::Client),
+        3 => Some(Subject::Resource(Lasting::Connection)),
+        4 => Some(Subject::Resource(Lasting::ClientGrant)),
+        5 => Some(Subject::Resource(Lasting::ResourceServer)),
+        6 => Some(Subject::Resource(Lasting::Settings)),
         _ => None,
     }
 }
@@ -43,6 +53,10 @@ pub(super) fn meta(name: &str) -> Vec<u8> {
 
 pub(super) fn floor(uid: TenantUid) -> Vec<u8> {
     [[FLOOR].as_slice(), &uid.0.to_be_bytes()].concat()
+}
+
+pub(super) fn resources(uid: TenantUid) -> Vec<u8> {
+    [[RESOURCES].as_slice(), &uid.0.to_be_bytes()].concat()
 }
 
 pub(super) fn tenant_name(name: &str) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! The history of users and clients on disk: every image that is kept, newest first.
+//! The history of users, clients and what a tenant is set up with, on disk: every image that is kept, newest first.
 //!
 //! It is derived. What is in it came out of the journal and of snapshots, and can come again; so
 //! nothing here is synced write by write, a crash may take back its newest part, and whoever
@@ -10,6 +10,7 @@
 mod entry;
 mod keys;
 mod read;
+mod resources;
 mod retain;
 mod shred;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::store::format::{FormatError, TenantUid};
 use fjall::compaction::Leveled;
 use fjall::config::{BlockSizePolicy, FilterPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -133,6 +135,10 @@ impl std::fmt::Debug for Store {
 pub struct Batch<'a> {
     store: &'a Store,
     batch: OwnedWriteBatch,
+    /// Resources that went in with this batch, and what it says of whole tenants: nobody finds
+    /// that in the store yet.
+    fresh: HashSet<Vec<u8>>,
+    whole: HashMap<TenantUid, resources::Whole>,
 }
 
 impl std::fmt::Debug for Batch<'_> {
@@ -200,7 +206,8 @@ impl Store {
 
     /// Begins changes.
     pub fn batch(&self) -> Batch<'_> {
-        Batch { store: self, batch: self.database.batch() }
+        let (fresh, whole) = Default::default();
+        Batch { store: self, batch: self.database.batch(), fresh, whole }
     }
 
     /// Makes everything that went in survive a power cut.
@@ -219,18 +226,32 @@ impl Store {
 
 impl Batch<'_> {
     /// Takes a change of the journal; `record` is its bytes there.
-    pub fn change(&mut self, uid: TenantUid, change: &Change, record: &[u8]) {
+    ///
+    /// # Errors
+    /// When what is known of a resource cannot be read.
+    pub fn change(
+        &mut self,
+        uid: TenantUid,
+        change: &Change,
+        record: &[u8],
+    ) -> Result<(), HistoryError> {
         let tree = &self.store.tree;
+        if change.version.get() == 1 {
+            self.resources_whole_from(uid, Version::ZERO);
+        }
         let erased = erased_by(&change.outcomes);
         for outcome in &change.outcomes {
             if let Some((kind, id)) = entry::subject_of(outcome)
                 && !(kind == Subject::User && erased.iter().any(|own| own == id))
             {
                 let key = keys::image(uid, kind, id, change.version);
-                self.batch.insert(tree, key, entry::image(uid, change, outcome, record));
+                let is_made = self.is_made(uid, change, outcome)?;
+                let image = entry::image(uid, change, (outcome, is_made), record);
+                self.batch.insert(tree, key, image);
             }
         }
         self.batch.insert(tree, keys::change(uid, change.version), entry::change(change));
+        Ok(())
     }
 
     /// Removes everything that is known of the users a change erases, and leaves of each when and

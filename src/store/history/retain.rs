@@ -51,7 +51,9 @@ impl Store {
         }
         let last = gone.first().map(|head| head.version).unwrap_or_default();
         let floor = self.tree.get(keys::floor(uid))?.and_then(|value| keys::version_of(&value));
-        if floor.is_none_or(|floor| floor < last) {
+        // Of a resource it is told one by one where nothing is known.
+        let is_resource = matches!(kind, Subject::Resource(_));
+        if !is_resource && floor.is_none_or(|floor| floor < last) {
             batch.insert(&self.tree, keys::floor(uid), last.get().to_be_bytes());
         }
         Ok(batch.commit()?)
@@ -65,7 +67,7 @@ impl Store {
         &self,
         place: Option<Vec<u8>>,
         limit: usize,
-        keep: &Keep,
+        keep: &dyn Fn(TenantUid) -> Keep,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, HistoryError> {
         let end = keys::behind(&keys::all_objects());
@@ -75,8 +77,9 @@ impl Store {
                 return Ok(None);
             };
             let (uid, kind, id) = keys::object_of(&found.key()?).ok_or_else(read::damaged)?;
-            self.retain(uid, kind, &id, keep, now)?;
-            self.forget_gone(uid, kind, &id, keep, now)?;
+            let keep = keep(uid);
+            self.retain(uid, kind, &id, &keep, now)?;
+            self.forget_gone(uid, kind, &id, &keep, now)?;
             place = keys::behind(&keys::object(uid, kind, &id));
         }
         Ok(Some(place))
@@ -129,6 +132,7 @@ impl Store {
     pub fn erase_tenant(&self, uid: TenantUid) -> Result<(), HistoryError> {
         self.remove_all(&keys::objects(uid))?;
         self.remove_all(&keys::changes(uid))?;
+        self.tree.remove(keys::resources(uid))?;
         Ok(self.tree.remove(keys::floor(uid))?)
     }
 

@@ -3,7 +3,9 @@
 use super::*;
 use crate::domain::change::Provenance;
 use crate::domain::document::tests::jane;
-use crate::domain::history::{Image, Keep, Was};
+use crate::domain::history::{Image, Keep, Lasting, Was};
+use crate::domain::json::Object;
+use crate::domain::resource::Resource;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserId};
 use std::sync::Arc;
@@ -27,7 +29,7 @@ fn put(store: &Store, uid: TenantUid, version: u64, outcomes: Vec<Outcome>) {
     let change = Change { version: Version::new(version), at: at(hours), provenance, outcomes };
     let record = crate::store::format::encode_change(uid, &change);
     let mut batch = store.batch();
-    batch.change(uid, &change, &record);
+    batch.change(uid, &change, &record).unwrap();
     batch.mark(Mark { lsn: version, crc: crc32c::crc32c(&record) });
     batch.commit().unwrap();
 }
@@ -137,7 +139,7 @@ fn a_sweep_looks_after_every_object_and_forgets_who_is_long_gone() {
     let keep = Keep { versions: 1, age_ms: 50 * 3_600_000, bytes: 0 };
     let mut place = None;
     loop {
-        place = store.retain_some(place, 2, &keep, at(100)).unwrap();
+        place = store.retain_some(place, 2, &|_| keep, at(100)).unwrap();
         if place.is_none() {
             break;
         }
@@ -170,7 +172,7 @@ fn a_tenant_an_object_and_what_never_was_can_be_removed() {
     };
     let mut batch = store.batch();
     batch.erase(UID, &erased).unwrap();
-    batch.change(UID, &erased, &[]);
+    batch.change(UID, &erased, &[]).unwrap();
     batch.commit().unwrap();
     let left: Vec<_> =
         store.images(UID, Subject::User, "auth0|1", LAST).map(Result::unwrap).collect();
@@ -275,4 +277,113 @@ fn holders(folder: &Path, text: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+const SETTINGS: Subject = Subject::Resource(Lasting::Settings);
+
+fn settings(version: u64) -> Outcome {
+    Outcome::Resource(Arc::new(setting(version)))
+}
+
+fn setting(version: u64) -> Resource {
+    let body = Object::empty().with("friendly_name", &format!("\"{version}\""));
+    let (kind, id) = (ResourceKind::Settings, "settings".to_owned());
+    Resource { kind, id, version: Version::new(version), body }
+}
+
+/// Which of the images of the settings, oldest first, say that there were none before.
+fn makings(store: &Store) -> Vec<(u64, bool)> {
+    let images = store.images(UID, SETTINGS, "settings", LAST);
+    let mut all: Vec<_> = images
+        .map(|image| image.unwrap().0)
+        .map(|image| (image.version.get(), image.is_making()))
+        .collect();
+    all.reverse();
+    all
+}
+
+#[test]
+fn a_resource_is_made_by_its_first_change_where_everything_is_known() {
+    let (_folder, store) = store();
+    put(&store, UID, 1, vec![user("auth0|1", 1)]);
+    put(&store, UID, 2, vec![settings(2)]);
+    put(&store, UID, 3, vec![settings(3)]);
+    let gone = Outcome::ResourceGone(ResourceKind::Settings, "settings".to_owned());
+    put(&store, UID, 4, vec![gone]);
+    put(&store, UID, 5, vec![settings(5)]);
+    assert_eq!(makings(&store), [(2, true), (3, false), (4, false), (5, false)]);
+    assert_eq!(store.resources_from(UID).unwrap(), Some(Version::ZERO));
+    assert_eq!(store.changes_after(UID, Version::new(1), 9).unwrap().len(), 4);
+}
+
+#[test]
+fn two_changes_of_one_batch_make_a_resource_once() {
+    let (_folder, store) = store();
+    let mut batch = store.batch();
+    for version in 1..=3 {
+        let (at, provenance) = (at(1), Provenance::default());
+        let (version, outcomes) = (Version::new(version), vec![settings(version)]);
+        let change = Change { version, at, provenance, outcomes };
+        let record = crate::store::format::encode_change(UID, &change);
+        batch.change(UID, &change, &record).unwrap();
+    }
+    batch.commit().unwrap();
+    assert_eq!(makings(&store), [(1, true), (2, false), (3, false)]);
+}
+
+#[test]
+fn from_a_snapshot_on_what_had_no_base_was_made() {
+    let (_folder, store) = store();
+    let mut batch = store.batch();
+    batch.resource(UID, &setting(7));
+    batch.resources_whole_from(UID, Version::new(9));
+    batch.commit().unwrap();
+    // The journal begins before the snapshot: of what it tells first, nobody knows what was before.
+    put(&store, UID, 6, vec![settings(6)]);
+    put(&store, UID, 10, vec![settings(10)]);
+    assert_eq!(makings(&store), [(6, false), (7, false), (10, false)]);
+    let api = Resource { kind: ResourceKind::ResourceServer, ..setting(11) };
+    put(&store, UID, 11, vec![Outcome::Resource(Arc::new(api))]);
+    let subject = Subject::Resource(Lasting::ResourceServer);
+    let image = store.image(UID, subject, "settings", Version::new(11)).unwrap().unwrap();
+    assert!(image.is_making());
+}
+
+#[test]
+fn a_history_that_kept_no_resources_tells_of_them_from_then_on() {
+    let (_folder, store) = store();
+    put(&store, UID, 5, vec![user("auth0|1", 5)]);
+    assert_eq!(store.resources_from(UID).unwrap(), None);
+    let mut batch = store.batch();
+    batch.resources_begin(UID).unwrap();
+    batch.resources_begin(TenantUid(9)).unwrap();
+    batch.commit().unwrap();
+    assert_eq!(store.resources_from(UID).unwrap(), Some(Version::new(5)));
+    assert_eq!(store.resources_from(TenantUid(9)).unwrap(), None, "it has no change yet");
+    put(&store, UID, 6, vec![settings(6)]);
+    assert_eq!(makings(&store), [(6, false)]);
+    let mut batch = store.batch();
+    batch.resources_begin(UID).unwrap();
+    batch.commit().unwrap();
+    assert_eq!(store.resources_from(UID).unwrap(), Some(Version::new(5)), "it began once");
+}
+
+#[test]
+fn letting_go_of_a_resource_lets_go_of_no_whole_tenant() {
+    let (_folder, store) = store();
+    for version in 1..=6 {
+        put(&store, UID, version, vec![settings(version)]);
+    }
+    let keep = Keep { versions: 2, ..ALL };
+    store.retain(UID, SETTINGS, "settings", &keep, at(1000)).unwrap();
+    assert_eq!(makings(&store), [(4, false), (5, false), (6, false)]);
+    assert_eq!(store.floor(UID).unwrap(), Version::ZERO);
+}
+
+#[test]
+fn the_mark_of_an_erasure_is_no_setting() {
+    let (_folder, store) = store();
+    let mark = Resource { id: "erasure:auth0|1".to_owned(), ..setting(1) };
+    put(&store, UID, 1, vec![Outcome::Resource(Arc::new(mark))]);
+    assert_eq!(store.images(UID, SETTINGS, "erasure:auth0|1", LAST).count(), 0);
 }

@@ -17,7 +17,7 @@ mod write;
 
 pub use layout::Header;
 pub use read::{Loaded, Summary, each_block, read, verify};
-pub use write::{Pace, Unpaced, Written, write};
+pub use write::{Pace, Unpaced, Written, free_name, write};
 
 /// The ending of a snapshot's name.
 pub const ENDING: &str = ".snap";

@@ -5,7 +5,9 @@ use super::read::Dump;
 use crate::domain::client::Client;
 use crate::domain::document::Document;
 use crate::domain::resource::Resource;
+use crate::domain::time::Version;
 use crate::store::data_dir::{DataDir, create_private, put_in_place, unfinished};
+use crate::store::format::TenantUid;
 use crate::store::{StoreError, format};
 use std::borrow::Borrow;
 use std::fs::{self, File};
@@ -69,7 +71,7 @@ pub fn write<C: Borrow<Client>, R: Borrow<Resource>>(
     resources: &[R],
     pace: &mut dyn Pace,
 ) -> Result<Written, StoreError> {
-    let file = free_name(dir, header);
+    let file = free_name(dir, header.uid, header.version);
     let path = dir.snapshots().join(&file);
     let beside = unfinished(&path);
     let mut out = Out::begin(&beside, header, &mut *pace)?;
@@ -84,11 +86,11 @@ pub fn write<C: Borrow<Client>, R: Borrow<Resource>>(
     Ok(Written { path, file, bytes, users: counts.users, blocks: counts.blocks })
 }
 
-/// A name no snapshot has.
-fn free_name(dir: &DataDir, header: Header) -> String {
+/// A name no snapshot has: the one the next of a tenant at this version gets.
+pub fn free_name(dir: &DataDir, uid: TenantUid, version: Version) -> String {
     let folder = dir.snapshots();
     (1..=u32::MAX)
-        .map(|nth| super::file_name(header.uid, header.version, nth))
+        .map(|nth| super::file_name(uid, version, nth))
         .find(|name| !folder.join(name).exists())
         .expect("a folder holds fewer than four thousand million files")
 }

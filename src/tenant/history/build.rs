@@ -1,6 +1,7 @@
 //! Opening the history: whether what lies there can be gone on with, or is built anew.
 
 use super::{HistoryParts, Source};
+use crate::domain::time::Version;
 use crate::journal::{Journal, Lsn};
 use crate::store::data_dir::DataDir;
 use crate::store::format::{Block, TenantUid};
@@ -82,12 +83,16 @@ fn follows(journal: &dyn Journal, mark: Mark) -> Result<Begin, &'static str> {
     Ok(Begin::Behind(place))
 }
 
-/// Shows the snapshots of each tenant, block by block: the older one, because the journal goes on
+/// Shows the snapshots of each tenant, of which version and block by block: the older one, because the journal goes on
 /// behind it and so more is told; the newest where the journal does not go on.
 ///
 /// A tenant whose snapshots cannot be read is passed over: what the journal holds of it is
 /// told all the same.
-pub(super) fn each_block(dir: &DataDir, source: Source, visit: &mut dyn FnMut(TenantUid, Block)) {
+pub(super) fn each_block(
+    dir: &DataDir,
+    source: Source,
+    visit: &mut dyn FnMut(TenantUid, Version, Block),
+) {
     let manifest = match Manifest::load(dir) {
         Ok(manifest) => manifest.unwrap_or_default(),
         Err(error) => {
@@ -113,10 +118,10 @@ fn each_of(
     dir: &DataDir,
     uid: TenantUid,
     entry: &Entry,
-    visit: &mut dyn FnMut(TenantUid, Block),
+    visit: &mut dyn FnMut(TenantUid, Version, Block),
 ) -> bool {
     let path = dir.snapshots().join(&entry.file);
-    let shown = snapshot::each_block(&path, &mut |block| visit(uid, block));
+    let shown = snapshot::each_block(&path, &mut |block| visit(uid, entry.version, block));
     if let Err(error) = &shown {
         log::warn!(error:% = error; "a snapshot could not be read for the history");
     }

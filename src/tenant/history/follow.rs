@@ -154,10 +154,17 @@ impl Follower {
             }
         }
         match self.begin {
-            Begin::Behind(place) => Ok(place),
+            Begin::Behind(place) => {
+                let mut batch = store.batch();
+                for uid in &self.living {
+                    batch.resources_begin(*uid)?;
+                }
+                batch.commit()?;
+                Ok(place)
+            }
             Begin::FromSnapshots => {
                 let mut failed = None;
-                build::each_block(&self.dir, self.source, &mut |uid, block| {
+                build::each_block(&self.dir, self.source, &mut |uid, version, block| {
                     if failed.is_some() || !self.living.contains(&uid) {
                         return;
                     }
@@ -170,7 +177,9 @@ impl Follower {
                     }
                     for resource in &block.resources {
                         note_tenant(&mut batch, resource);
+                        batch.resource(uid, resource);
                     }
+                    batch.resources_whole_from(uid, version);
                     failed = batch.commit().err();
                 });
                 match failed {
@@ -209,9 +218,9 @@ impl Follower {
         }
         let place = cursor.place();
         shared.place.send_if_modified(|told| std::mem::replace(told, place) != place);
-        let (keep, now) = (shared.keep(), (shared.clock)());
+        let now = (shared.clock)();
         for (uid, kind, id) in taken.due {
-            store.retain(uid, kind, &id, &keep, now)?;
+            store.retain(uid, kind, &id, &(shared.keep)(uid), now)?;
         }
         Ok(has_more)
     }
@@ -238,7 +247,7 @@ impl Follower {
             batch.flush()?;
             batch.erase(uid, &change)?;
         }
-        batch.change(uid, &change, record);
+        batch.change(uid, &change, record)?;
         if uid == TenantUid::DEFAULT {
             self.note_tenants(batch, taken, &change)?;
         }
@@ -279,11 +288,11 @@ impl Follower {
             return Ok(());
         }
         self.swept_at = Instant::now();
-        let (store, keep, now) = (&self.shared.store, self.shared.keep(), (self.shared.clock)());
-        self.swept = store.retain_some(self.swept.take(), SWEPT_AT_ONCE, &keep, now)?;
+        let (store, keep, now) = (&self.shared.store, &self.shared.keep, (self.shared.clock)());
+        self.swept = store.retain_some(self.swept.take(), SWEPT_AT_ONCE, keep, now)?;
         if self.swept.is_none() {
             for uid in store.tenants()? {
-                store.retain_changes(uid, 10_000, &keep, now)?;
+                store.retain_changes(uid, 10_000, &keep(uid), now)?;
             }
         }
         Ok(())

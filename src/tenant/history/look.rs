@@ -273,7 +273,8 @@ impl Look {
         let mut touches = Vec::new();
         for change in changes {
             let span = Span::OlderThan(change.version.next());
-            for (kind, id) in change.touched {
+            let listed = change.touched.into_iter();
+            for (kind, id) in listed.filter(|(kind, _)| !matches!(kind, Subject::Resource(_))) {
                 let page = self.entries(kind, &id, span, 1)?;
                 let entry = page.entries.into_iter().next();
                 if let Some(entry) = entry.filter(|entry| entry.image.version == change.version) {

@@ -23,14 +23,14 @@ use crate::store::history::{HistoryError, Store, aside, condemn};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 pub use look::{AsOf, Entry, Look, Page, Point, Span, Touch};
 pub use person::Traces;
-pub use whole::{Effect, Since};
+pub use whole::{Effect, Since, Touched};
 
 /// How long a reader of the past waits for the follower.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -72,6 +72,9 @@ pub enum Source {
     Passing,
 }
 
+/// Says how much of a tenant's past is kept.
+pub type KeepOf = dyn Fn(TenantUid) -> Keep + Send + Sync;
+
 /// What the history works on.
 pub struct HistoryParts {
     /// Its folder.
@@ -84,8 +87,8 @@ pub struct HistoryParts {
     pub source: Source,
     /// The tenants there are, and the version each has.
     pub living: Vec<(TenantUid, Version)>,
-    /// The limits.
-    pub keep: Keep,
+    /// The limits of each tenant, at any moment.
+    pub keep: Box<KeepOf>,
     /// Tells the time.
     pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -108,7 +111,7 @@ struct Shared {
     store: Store,
     journal: Arc<dyn Journal>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    keep: RwLock<Keep>,
+    keep: Box<KeepOf>,
     place: watch::Sender<Lsn>,
     has_failed: AtomicBool,
     is_building: AtomicBool,
@@ -144,10 +147,6 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    fn keep(&self) -> Keep {
-        *self.keep.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A history that is damaged must not be gone on with at the next start.
     fn fail_of(&self, error: &HistoryError) {
         self.fail(error);
@@ -188,7 +187,7 @@ impl History {
             store,
             journal: parts.journal.clone(),
             clock: parts.clock,
-            keep: RwLock::new(parts.keep),
+            keep: parts.keep,
             place: watch::Sender::new(Lsn::ZERO),
             has_failed: AtomicBool::new(false),
             is_building: AtomicBool::new(begin.is_building()),
@@ -222,11 +221,6 @@ impl History {
     /// Bytes it takes on disk.
     pub fn size_bytes(&self) -> u64 {
         self.shared.store.size_bytes()
-    }
-
-    /// Changes the limits.
-    pub fn set_keep(&self, keep: Keep) {
-        *self.shared.keep.write().unwrap_or_else(PoisonError::into_inner) = keep;
     }
 
     /// How far the follower is; every step wakes the watchers.
@@ -273,7 +267,7 @@ impl History {
         if self.shared.has_failed.load(Ordering::Acquire) {
             return Err(Unavailable::Failed);
         }
-        let (store, keep) = (self.shared.store.clone(), self.shared.keep());
+        let (store, keep) = (self.shared.store.clone(), (self.shared.keep)(uid));
         Ok(Look { store, uid, keep, now: (self.shared.clock)() })
     }
 

@@ -31,7 +31,7 @@ impl Look {
                     is_known = true;
                     linked.extend(erasure::linked(&document));
                 }
-                Was::Gone | Was::Client(_) => is_known = true,
+                Was::Gone | Was::Client(_) | Was::Resource { .. } => is_known = true,
                 Was::Erased => {}
             }
         }

@@ -45,7 +45,7 @@ impl Bench {
             journal,
             source: Source::Lasting,
             living: living.iter().map(|&(uid, at)| (TenantUid(uid), Version::new(at))).collect(),
-            keep: KEEP,
+            keep: Box::new(|_| KEEP),
             clock: Box::new(Timestamp::default),
         }
     }

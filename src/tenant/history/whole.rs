@@ -1,11 +1,11 @@
 //! A whole tenant at a point in the past: what has changed since, and how it was.
 //!
-//! Only what a later change touched can differ, so that is all that is looked at. Resources
-//! (connections, grants, settings, …) have no history: of them nothing is told here.
+//! Only what a later change touched can differ, so that is all that is looked at. Where nothing is
+//! known of a resource (a connection, a grant, a setting) it stays as it is, and that is told.
 
 use super::look::{AsOf, Look, Point};
 use crate::domain::change::Outcome;
-use crate::domain::history::{Subject, Was};
+use crate::domain::history::{Lasting, Subject, Was};
 use crate::domain::put_back::PutBack;
 use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
@@ -18,10 +18,19 @@ const READ_AT_ONCE: usize = 4096;
 /// What was touched since a point.
 #[derive(Clone, Debug)]
 pub enum Since {
-    /// These objects, each with the last version that did.
-    Touched(BTreeMap<(Subject, String), Version>),
+    /// These objects.
+    Touched(Touched),
     /// The history does not reach back so far; this is the first version that it tells of as a whole.
     Beyond(Version),
+}
+
+/// What was touched since a point, and can be told of as it was then.
+#[derive(Clone, Debug, Default)]
+pub struct Touched {
+    /// The objects, each with the last version that did.
+    pub objects: BTreeMap<(Subject, String), Version>,
+    /// Resources of which it is not known how they were: `connections/con_1`, or all of a kind.
+    pub as_now: Vec<String>,
 }
 
 impl Look {
@@ -56,14 +65,29 @@ impl Look {
             }
             after = last;
         }
-        let mut oldest = floor;
-        for ((kind, id), last) in &touched {
-            let point = Point::Version(version.max(floor));
-            if matches!(self.as_of(*kind, id, point)?, AsOf::Forgotten) {
-                oldest = oldest.max(self.oldest(*kind, id)?.unwrap_or(*last));
-            }
+        let (mut oldest, mut told) = (floor, Touched::default());
+        let tells_resources =
+            self.store.resources_from(self.uid)?.is_some_and(|own| version >= own);
+        if !tells_resources {
+            told.as_now = Lasting::ALL.map(|kind| kind.name().to_owned()).to_vec();
         }
-        Ok(if oldest > version { Since::Beyond(oldest) } else { Since::Touched(touched) })
+        for ((kind, id), last) in touched {
+            let point = Point::Version(version.max(floor));
+            let is_forgotten = matches!(self.as_of(kind, &id, point)?, AsOf::Forgotten);
+            match kind {
+                Subject::Resource(_) if !tells_resources => continue,
+                Subject::Resource(kind) if is_forgotten => {
+                    told.as_now.push(format!("{}/{id}", kind.name()));
+                    continue;
+                }
+                Subject::User | Subject::Client if is_forgotten => {
+                    oldest = oldest.max(self.oldest(kind, &id)?.unwrap_or(last));
+                }
+                Subject::User | Subject::Client | Subject::Resource(_) => {}
+            }
+            told.objects.insert((kind, id), last);
+        }
+        Ok(if oldest > version { Since::Beyond(oldest) } else { Since::Touched(told) })
     }
 
     /// These objects as they were at a version.
@@ -82,6 +106,7 @@ impl Look {
                 AsOf::Was(image) => match image.was {
                     Was::User(document) => wanted.users.push(document),
                     Was::Client(client) => wanted.clients.push(client),
+                    Was::Resource { resource, .. } => wanted.resources.push(resource),
                     Was::Gone | Was::Erased => gone(&mut wanted, *kind, id),
                 },
                 AsOf::Absent => gone(&mut wanted, *kind, id),
@@ -95,6 +120,7 @@ fn gone(wanted: &mut PutBack, kind: Subject, id: &str) {
     match kind {
         Subject::User => wanted.users_gone.push(UserId::trusted(id)),
         Subject::Client => wanted.clients_gone.push(id.to_owned()),
+        Subject::Resource(kind) => wanted.resources_gone.push((kind.kind(), id.to_owned())),
     }
 }
 
@@ -109,8 +135,12 @@ pub struct Effect {
     pub clients: Vec<String>,
     /// Clients that go.
     pub clients_gone: Vec<String>,
-    /// Grants and refresh tokens that go with them.
-    pub resources_gone: usize,
+    /// Resources that become as they were, or come back: `connections/con_1`.
+    pub resources: Vec<String>,
+    /// Resources that go.
+    pub resources_gone: Vec<String>,
+    /// Refresh tokens that go with their users and clients.
+    pub refresh_tokens_gone: usize,
 }
 
 impl Effect {
@@ -122,8 +152,17 @@ impl Effect {
                 Outcome::UserGone(id) => self.users_gone.push(id.to_string()),
                 Outcome::Client(client) => self.clients.push(client.id.clone()),
                 Outcome::ClientGone(id) => self.clients_gone.push(id.clone()),
-                Outcome::ResourceGone(..) => self.resources_gone += 1,
-                Outcome::Resource(_) => {}
+                Outcome::ResourceGone(kind, id) => match Subject::named(*kind, id) {
+                    Some(Subject::Resource(kind)) => {
+                        self.resources_gone.push(format!("{}/{id}", kind.name()));
+                    }
+                    Some(Subject::User | Subject::Client) | None => self.refresh_tokens_gone += 1,
+                },
+                Outcome::Resource(resource) => {
+                    if let Some(Subject::Resource(kind)) = Subject::of(resource) {
+                        self.resources.push(format!("{}/{}", kind.name(), resource.id));
+                    }
+                }
             }
         }
     }

@@ -1,17 +1,13 @@
 //! Fifty who read, add one and write back if nobody was faster, through the end of a process.
 
 use super::{JSON, create};
-use crate::harness::{Connection, Response, Server, until};
+use crate::harness::{Connection, Place, Response, Server, until};
 use serde_json::json;
 use std::io;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const WRITERS: u64 = 50;
 const EACH: u64 = 10;
-
-/// Where the server is, and the `Authorization` it takes; nothing while it is down.
-type Place = RwLock<Option<(String, String)>>;
 
 /// What all writers share.
 struct Counter {
@@ -28,10 +24,8 @@ struct Line(Connection, String);
 
 impl Line {
     fn open(place: &Place) -> Self {
-        until("a server to connect to", || {
-            let (address, authorization) = place.read().unwrap().clone()?;
-            Some(Self(Connection::open(&address).ok()?, authorization))
-        })
+        let (connection, authorization) = place.connect();
+        Self(connection, authorization)
     }
 
     fn get(&mut self, target: &str) -> io::Result<Response> {
@@ -96,9 +90,8 @@ fn fifty_writers_with_if_match_lose_no_count_though_the_process_is_killed() {
     let id = create(&server, 0);
     let target = format!("/api/v2/users/{id}");
     server.json("PATCH", &target, r#"{"app_metadata":{"n":0}}"#).expect(200);
-    let here = |server: &Server| Some((server.address().to_owned(), server.admin().to_owned()));
     let counter = Counter {
-        place: RwLock::new(here(&server)),
+        place: Place::of(&server),
         target: target.clone(),
         acknowledged: AtomicU64::new(0),
         refused: AtomicU64::new(0),
@@ -113,9 +106,7 @@ fn fifty_writers_with_if_match_lose_no_count_though_the_process_is_killed() {
             let is_half = counter.acknowledged.load(Ordering::Relaxed) >= WRITERS * EACH / 2;
             is_half.then_some(())
         });
-        *counter.place.write().unwrap() = None;
-        server.restart();
-        *counter.place.write().unwrap() = here(&server);
+        counter.place.restart(&mut server);
     });
     let user = server.get(&target).expect(200).json();
     let bag = &user["app_metadata"];

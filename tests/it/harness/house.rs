@@ -236,7 +236,7 @@ fn history(folder: &Path, directory: &Directory, journal: &Arc<dyn Journal>) -> 
         journal: journal.clone(),
         source: Source::Lasting,
         living: living.collect(),
-        keep: Keep { versions: 0, age_ms: 0, bytes: 0 },
+        keep: Box::new(|_| Keep { versions: 0, age_ms: 0, bytes: 0 }),
         clock: Box::new(|| NOW),
     };
     Arc::new(History::start(parts).unwrap())

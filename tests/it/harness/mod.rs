@@ -3,13 +3,17 @@
 //! Every test has a server, a folder and ports of its own. Nothing here waits for a
 //! length of time: [`until`] asks again and again, and gives up after a while.
 
+mod chance;
 mod connection;
 pub(crate) mod house;
+mod place;
 mod seed;
 mod server;
 mod tokens;
 
+pub(crate) use chance::Chance;
 pub(crate) use connection::{Connection, Response};
+pub(crate) use place::Place;
 pub(crate) use server::{Server, Setup, program};
 pub(crate) use tokens::Bearer;
 

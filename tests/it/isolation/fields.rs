@@ -4,7 +4,7 @@
 use super::{Bench, CASES, named, routes};
 use crate::harness::house::{JSON, claims};
 use actix_rt::System;
-use dossier::http::dispatch::is_rehearsed;
+use dossier::http::dispatch::changes;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -193,7 +193,7 @@ fn a_rehearsal_needs_what_the_call_needs_and_changes_nothing() {
         let bench = Bench::start().await;
         let before = bench.state().await;
         let mut rehearsed = 0;
-        for route in routes().filter(|route| is_rehearsed(route)) {
+        for route in routes().filter(|route| changes(route)) {
             let name = super::name(route);
             let Some(case) = CASES.iter().find(|case| case.route == name) else { continue };
             let target = named(case.target, &bench.own);
@@ -210,6 +210,9 @@ fn a_rehearsal_needs_what_the_call_needs_and_changes_nothing() {
             assert_eq!(refused.0, 403, "{dry}: {}", refused.1);
             assert_eq!(refused, real, "a rehearsal is refused like the call");
             let (status, told) = bench.ask(case, &dry, Some(&bench.token(&[case.scope]))).await;
+            if super::is_operation(status, &told) {
+                continue;
+            }
             assert!(status < 300 && told["dry_run"] == true, "{dry}: {status} {told}");
             rehearsed += 1;
         }

@@ -83,7 +83,7 @@ async fn revert(mut call: Call, kind: Subject) -> Result<HttpResponse, Problem> 
             let revert = Revert { image: image.clone(), only, makes };
             (Command::RevertClient(Box::new(revert)), Was::Client(image))
         }
-        Was::Gone | Was::Erased => return Err(nobody(kind)),
+        Was::Resource { .. } | Was::Gone | Was::Erased => return Err(nobody(kind)),
     };
     let answer = call.write(Channel::Dossier, command).await?;
     let after = answer.change.as_ref().and_then(|change| {
@@ -96,7 +96,7 @@ async fn revert(mut call: Call, kind: Subject) -> Result<HttpResponse, Problem> 
         None => match &was {
             Was::User(_) => Was::User(published.user(&id).ok_or_else(|| nobody(kind))?),
             Was::Client(_) => Was::Client(published.client(&id).ok_or_else(|| nobody(kind))?),
-            Was::Gone | Was::Erased => Was::Gone,
+            Was::Resource { .. } | Was::Gone | Was::Erased => Was::Gone,
         },
     };
     let (version, body) = shown(&call, &now).ok_or_else(|| nobody(kind))?;

@@ -58,6 +58,7 @@ fn touch_json(touch: &Touch) -> String {
     let kind = match touch.kind {
         Subject::User => "user",
         Subject::Client => "client",
+        Subject::Resource(kind) => kind.name(),
     };
     let mut out = Builder::new();
     out.string("kind", kind).string("id", &touch.id);

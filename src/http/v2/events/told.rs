@@ -98,7 +98,7 @@ fn told(id: &str, image: &Image, before: Option<&Image>) -> Option<(&'static str
             data.raw("object", &object.finish());
             "user.deleted"
         }
-        (Was::Gone, None) | (Was::Client(_), _) => return None,
+        (Was::Gone, None) | (Was::Client(_) | Was::Resource { .. }, _) => return None,
     };
     Some((kind, data.finish()))
 }
