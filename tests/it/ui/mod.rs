@@ -4,6 +4,7 @@ mod access;
 mod browser;
 mod clients;
 mod files;
+mod gone;
 mod history;
 mod live;
 mod looks;
