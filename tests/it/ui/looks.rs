@@ -86,7 +86,7 @@ fn arrange(desk: &Desk, name: &str, path: &str) {
             desk.browser.click(REVIEW);
         }
         "user-history" | "client-history" | "history" => {
-            desk.browser.click("li:nth-child(2) [data-testid=diff]")
+            desk.browser.click("li:nth-child(2) [data-testid=diff]");
         }
         "user-restore" | "user-back" | "client-restore" => {
             desk.browser.until_there("[data-testid=review]");
