@@ -10,6 +10,7 @@ mod live;
 mod looks;
 mod safety;
 mod saving;
+mod snippets;
 mod user;
 mod users;
 
