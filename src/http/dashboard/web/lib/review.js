@@ -79,7 +79,7 @@ function row(bag, change, isOnly, picked) {
     document.getElementById(id)?.focus();
   } });
   return h("tr", { "data-key": key, "data-bag": bag, "data-op": op, class: box && !box.checked ? "left-out" : null },
-    h("td", null, h("span", { class: "row" }, box, mark(op))), h("td", { class: "mono" }, !isOnly && h("span", { class: "dim" }, `${bag}.`), key), h("td", { class: "mono" }, changed(change)));
+    h("td", null, h("span", { class: "row" }, box, mark(op))), h("td", { class: "mono" }, !isOnly && [h("span", { class: "dim" }, `${bag}.`), h("wbr")], key), h("td", { class: "mono" }, changed(change)));
 }
 
 /** The language chosen last, so that a card that is drawn anew shows it again. */
