@@ -151,3 +151,22 @@ fn who_is_deleted_while_their_page_is_open_is_a_click_away() {
     desk.browser.click("[data-testid=live-notice] a.btn");
     desk.browser.until_text(GONE, "This user was deleted");
 }
+
+#[test]
+fn whose_account_was_linked_is_not_made_a_second_user() {
+    let Some(desk) = desk() else { return };
+    desk.jane("{}", "{}");
+    for name in ["se|c\"o\\nd", "third"] {
+        let body = json!({"connection": "Username-Password-Authentication", "user_id": name, "email": format!("{}@example.com", name.len())});
+        desk.server.json("POST", "/api/v2/users", &body.to_string()).expect(201);
+        let link = json!({"provider": "auth0", "user_id": name}).to_string();
+        desk.server.json("POST", &format!("{TARGET}/identities"), &link).expect(201);
+        let id = format!("auth0|{name}");
+        let id = percent_encoding::utf8_percent_encode(&id, percent_encoding::NON_ALPHANUMERIC);
+        desk.open(&format!("/ui/t/default/users/{id}"));
+        desk.browser.until_text(GONE, "Their account is linked to Jane Doe now");
+        assert!(!desk.browser.has(RESTORE));
+        desk.browser.click(&format!("{GONE} a"));
+        desk.browser.until_text("[data-testid=user-id] .chip-text", "auth0|jane");
+    }
+}

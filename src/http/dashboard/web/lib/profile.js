@@ -56,3 +56,14 @@ export async function fetchClient(id) {
   const { text, version } = await get(clientPath(id));
   return new ClientProfile(text, version);
 }
+
+/** The user that an account belongs to which was linked: its own id is nobody's any more. @param {string} id */
+export async function fetchHeir(id) {
+  const [, provider, account] = /^([^|]*)\|(.*)$/s.exec(id) ?? [];
+  if (!account) return null;
+  const quoted = (/** @type {string} */ text) => `"${text.replace(/["\\]/g, "\\$&")}"`;
+  const query = new URLSearchParams({ q: `identities.user_id:${quoted(account)} AND identities.provider:${quoted(provider)}`, fields: "user_id,name,nickname,email,identities" });
+  const { text } = await get(`/api/v2/users?${query}`);
+  const found = (read(text).node?.items ?? []).map((item) => new UserProfile(compact(text, item), null));
+  return found.find(({ identities }) => identities.some((own) => shown(own.get("provider")) === provider && shown(own.get("user_id")) === account)) ?? null;
+}

@@ -13,12 +13,13 @@ import { h } from "./dom.js";
  *   creates: string,
  *   read: (text: string, version: string | null) => any,
  *   fetch: (id: string) => Promise<any>,
+ *   fetchHeir: (id: string) => Promise<any>,
  *   picture: (profile: any) => any,
  *   sections: (then: Shared, metadata: any) => any[],
  * }} Kind
  * What the tabs are given: who it is about as it is now, and a way to say that it changed. Of who
- * was deleted it is the last state, and `gone` the change that deleted them.
- * @typedef {{ kind: Kind, past: import("./past.js").Past, profile: any, rich: any, place: import("../app.js").Place, base: string, gone: import("./past.js").Entry | null, renew: (profile: any) => void, listeners: (() => void)[] }} Shared
+ * was deleted it is the last state, `gone` the change that deleted them, and `heir` who has their account now.
+ * @typedef {{ kind: Kind, past: import("./past.js").Past, profile: any, rich: any, place: import("../app.js").Place, base: string, gone: import("./past.js").Entry | null, heir?: any, renew: (profile: any) => void, listeners: (() => void)[] }} Shared
  * @typedef {{ node: any, save?: () => void, isDirty?: () => boolean, isBusy?: () => boolean, isBehind?: () => boolean, close?: () => void }} Tab
  * @typedef {{ name: string, path: string, label: string, open: (shared: Shared) => Promise<Tab>, isThere?: () => boolean }} TabKind
  */

@@ -25,6 +25,7 @@ const CLIENT = {
   creates: "create:clients",
   read: (text, version) => new ClientProfile(text, version),
   fetch: fetchClient,
+  fetchHeir: async () => null,
   picture,
   sections: (then, metadata) => [metadata, settingsSection(then)],
 };

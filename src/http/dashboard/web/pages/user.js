@@ -9,7 +9,7 @@ import { ago, initials } from "../lib/format.js";
 import { members, shown } from "../lib/json.js";
 import { follow } from "../lib/live.js";
 import * as past from "../lib/past.js";
-import { fetchUser, UserProfile } from "../lib/profile.js";
+import { fetchHeir, fetchUser, UserProfile } from "../lib/profile.js";
 import * as session from "../lib/session.js";
 import { missing, tabbed, tabOf } from "../lib/tabs.js";
 import { deleteUser } from "./user/delete.js";
@@ -28,6 +28,7 @@ const USER = {
   creates: "create:users",
   read: (text, version) => new UserProfile(text, version),
   fetch: fetchUser,
+  fetchHeir,
   picture: (profile) => letters(profile),
   sections: (then, metadata) => [identitySection(then), metadata, providerSection(then, null)],
 };

@@ -53,9 +53,9 @@ export async function absentPage(kind, place, id, base, up) {
  */
 async function gonePage(kind, own, gone, place, id, base, up) {
   const { noun } = kind;
-  const [last, rich] = await Promise.all([lastState(own, gone), loadEditor()]);
+  const [last, rich, heir] = await Promise.all([lastState(own, gone), loadEditor(), kind.fetchHeir(id)]);
   const profile = last ? kind.read(last.text, last.version) : kind.read(JSON.stringify({ [`${noun}_id`]: id }), null);
-  const opened = await historyTab({ kind, past: own, profile, rich, place, base, gone, renew: () => {}, listeners: [] });
+  const opened = await historyTab({ kind, past: own, profile, rich, place, base, gone, heir, renew: () => {}, listeners: [] });
   const [what, state] = gone.isErased ? ["erased", "Erased"] : ["deleted", "Deleted"];
   const rest = last ? "Below is the last state, and everything that is kept from before." : gone.isErased ? "Of what was before nothing is kept." : `How the ${noun} was before is no longer kept, so there is no way back.`;
   const moment = gone.at ? [h("time", { datetime: gone.at, title: gone.at }, when(gone.at)), ` (${ago(Date.parse(gone.at))})`] : "at an unknown time";
@@ -63,7 +63,7 @@ async function gonePage(kind, own, gone, place, id, base, up) {
     h("header", { class: "who" }, kind.picture(profile),
       h("div", { class: "ident" }, h("h1", null, profile.name), h("div", { class: "meta" }, chip(id, `${noun} ID`, `${noun}-id`), badge(state, "bad")))),
     h("div", { class: "banner bad", "data-testid": "gone" },
-      h("div", null, h("strong", null, `This ${noun} was ${what}`), " ", moment, " by ", past.who(gone), `, with version ${gone.version}`, gone.reason && ` (${gone.reason})`, ". ", rest)),
+      h("div", null, h("strong", null, `This ${noun} was ${what}`), " ", moment, " by ", past.who(gone), `, with version ${gone.version}`, gone.reason && ` (${gone.reason})`, ". ", rest, heir && [" Their account is linked to ", h("a", { href: up[1] + `/${encodeURIComponent(heir.id)}` }, heir.name), " now: unlinked there, they are a user again."])),
     opened.node);
   return { title: profile.name, crumbs: /** @type {[string, string?][]} */ ([up, [profile.name]]), node, save: opened.save, close: opened.close };
 }

@@ -127,9 +127,12 @@ export class Restore {
   }
 }
 
-/** Who was deleted comes back as they were, whole: nothing of them is there that could be kept. */
+/**
+ * Who was deleted comes back as they were, whole: nothing of them is there that could be kept. An
+ * account that is linked to somebody now would be two users', so it is left there.
+ */
 export class BringBack extends Restore {
-  mayOpen() { return session.can(this.shared.kind.updates) && session.can(this.shared.kind.creates) && !session.isEditor(); }
+  mayOpen() { return !this.shared.heir && session.can(this.shared.kind.updates) && session.can(this.shared.kind.creates) && !session.isEditor(); }
   label() { return "Bring back…"; }
 
   look() {
