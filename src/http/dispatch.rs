@@ -48,6 +48,7 @@ pub static TABLES: &[&[Route]] = &[
     own::tenants::ROUTES,
     own::fork::ROUTES,
     own::person::ROUTES,
+    own::suggest::ROUTES,
     health::ROUTES,
     operate::ROUTES,
     openapi::ROUTES,

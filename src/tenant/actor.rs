@@ -13,7 +13,7 @@ use crate::domain::diff;
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
-use crate::domain::search::{How, Plan, Query};
+use crate::domain::search::{How, Plan, Query, Suggestions, Typed};
 use crate::domain::time::{Timestamp, Version};
 use crate::journal::{AppendError, Failure, Journal, Lsn, Progress};
 use crate::store::format::{self, TenantUid};
@@ -79,6 +79,22 @@ pub struct Search {
     pub view: StateView,
     /// Who can match.
     pub plan: Plan,
+}
+
+/// Asks what could come next in a query, at this turn.
+#[derive(Debug, Message)]
+#[rtype(result = "Suggested")]
+pub(super) struct Suggest {
+    pub(super) typed: Typed,
+}
+
+/// What could come next in a query, or where to look for it.
+#[derive(Debug)]
+pub struct Suggested {
+    /// What the index says; none where there is no index.
+    pub suggestions: Option<Suggestions>,
+    /// The tenant.
+    pub view: StateView,
 }
 
 /// Takes more of what the search index does not have yet.
@@ -393,6 +409,16 @@ impl Handler<PlanSearch> for Tenant {
             self.make_index(ctx);
         }
         actix::MessageResult(Search { view: self.catalog.view(), plan })
+    }
+}
+
+impl Handler<Suggest> for Tenant {
+    type Result = actix::MessageResult<Suggest>;
+
+    fn handle(&mut self, asked: Suggest, _: &mut Self::Context) -> Self::Result {
+        self.settle();
+        let suggestions = self.catalog.finder().suggest(&asked.typed);
+        actix::MessageResult(Suggested { suggestions, view: self.catalog.view() })
     }
 }
 

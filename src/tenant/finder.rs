@@ -9,7 +9,7 @@
 use super::catalog::StateView;
 use super::published::Slot;
 use crate::domain::document::Document;
-use crate::domain::search::{Index, IndexLimits, Plan, Query};
+use crate::domain::search::{Index, IndexLimits, Plan, Query, Suggestions, Typed};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -99,12 +99,50 @@ impl Finder {
         false
     }
 
+    /// What could come next in a query; nothing while there is no index.
+    pub(super) fn suggest(&self, typed: &Typed) -> Option<Suggestions> {
+        let Self::Ready(index) = self else { return None };
+        let found = catch_unwind(AssertUnwindSafe(|| index.suggest(typed)));
+        let told = |_: &_| log::error!("suggesting from the index panicked; some users are asked");
+        found.inspect_err(told).ok()
+    }
+
     /// What the index knows of a query; nothing while there is none.
     pub(super) fn plan(&self, query: &Query) -> Option<Plan> {
         let Self::Ready(index) = self else { return None };
         let plan = catch_unwind(AssertUnwindSafe(|| index.plan(query)));
         plan.inspect_err(|_| log::error!("planning a search panicked; users are asked one by one"))
             .ok()
+    }
+}
+
+/// Makes an index of some users of a tenant, from all over it: at most `most`, and none more once
+/// `is_over` says so. Tells how many they are.
+fn sample(view: &StateView, most: usize, is_over: &dyn Fn() -> bool) -> (Index, usize) {
+    let mut index = Index::new(IndexLimits::default());
+    let step = view.user_count.div_ceil(most.max(1)).max(1);
+    let mut asked = 0;
+    for (slot, document) in view.slots().step_by(step).take(most) {
+        if is_over() {
+            break;
+        }
+        index.insert(slot, document.json());
+        asked += 1;
+    }
+    (index, asked)
+}
+
+impl StateView {
+    /// What could come next in a query, as far as some users tell it: at most `most`, and none more
+    /// once `is_over` says so. Tells how many were asked. Not for the tenant's turn.
+    pub fn suggest(
+        &self,
+        typed: &Typed,
+        most: usize,
+        is_over: &dyn Fn() -> bool,
+    ) -> (Suggestions, usize) {
+        let (index, asked) = sample(self, most, is_over);
+        (index.suggest(typed), asked)
     }
 }
 
@@ -266,19 +304,40 @@ mod tests {
         }
     }
 
+    fn put(catalog: &mut Catalog, version: u64) {
+        let id = u8::try_from(version).unwrap();
+        let change = Change {
+            version: Version::new(version),
+            at: Timestamp::default(),
+            provenance: Provenance::default(),
+            outcomes: vec![Outcome::User(user(id, 1, version))],
+        };
+        catalog.apply(Lsn::new(version), &change);
+    }
+
+    #[test]
+    fn a_sample_is_from_all_over_and_no_larger_than_wanted_and_ends_in_time() {
+        let mut catalog = Catalog::new();
+        (1..=100).for_each(|version| put(&mut catalog, version));
+        let view = catalog.view();
+        let slots = |most: usize| {
+            let (index, asked) = sample(&view, most, &|| false);
+            let slots: Vec<Slot> = index.slots().iter().collect();
+            assert_eq!(slots.len(), asked);
+            slots
+        };
+        assert_eq!(slots(4), [0, 25, 50, 75]);
+        assert_eq!(slots(60).len(), 50);
+        assert_eq!(slots(1000).len(), 100);
+        assert_eq!(slots(0), Vec::<Slot>::new());
+        let left = std::cell::Cell::new(3);
+        let is_over = || left.replace(left.get() - 1) == 0;
+        assert_eq!(sample(&view, 1000, &is_over).1, 3);
+    }
+
     #[test]
     fn an_index_comes_to_be_used() {
         let mut catalog = Catalog::new();
-        let put = |catalog: &mut Catalog, version: u64| {
-            let id = u8::try_from(version).unwrap();
-            let change = Change {
-                version: Version::new(version),
-                at: Timestamp::default(),
-                provenance: Provenance::default(),
-                outcomes: vec![Outcome::User(user(id, 1, version))],
-            };
-            catalog.apply(Lsn::new(version), &change);
-        };
         (1..=3).for_each(|version| put(&mut catalog, version));
         let query = Query::parse("name:\"Name 1\"", Rules::default()).unwrap();
         assert_eq!(catalog.plan(&query).how, How::Scan);

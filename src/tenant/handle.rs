@@ -1,7 +1,8 @@
 //! The way to one tenant: plain async methods, every wait with a limit.
 
 use super::actor::{
-    FindUsers, Limits, PlanSearch, Retire, Search, SetRules, TakeView, Tenant, Write,
+    FindUsers, Limits, PlanSearch, Retire, Search, SetRules, Suggest, Suggested, TakeView, Tenant,
+    Write,
 };
 use super::catalog::{Catalog, StateView};
 use super::directory::{by_server, server_provenance};
@@ -15,7 +16,7 @@ use crate::domain::diff::Difference;
 use crate::domain::document::Document;
 use crate::domain::permit::Permitted;
 use crate::domain::policy::Rules;
-use crate::domain::search::Query;
+use crate::domain::search::{Query, Typed};
 use crate::domain::time::{Timestamp, Version};
 use crate::domain::user::UserId;
 use crate::journal::Journal;
@@ -289,6 +290,15 @@ impl TenantHandle {
         index_from: Option<usize>,
     ) -> Result<Search, TenantError> {
         self.ask(PlanSearch { query, index_from }).await
+    }
+
+    /// What could come next in a query, with every write acknowledged before the call. It makes no
+    /// index where there is none.
+    ///
+    /// # Errors
+    /// When the actor is too busy or gone.
+    pub async fn suggest(&self, typed: Typed) -> Result<Suggested, TenantError> {
+        self.ask(Suggest { typed }).await
     }
 
     /// Every user whose `key` attribute is `value`, whatever its case.

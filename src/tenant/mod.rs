@@ -25,7 +25,7 @@ mod restore;
 mod room;
 mod snapshots;
 
-pub use actor::{Limits, Search};
+pub use actor::{Limits, Search, Suggested};
 pub use catalog::{Catalog, StateView};
 pub use directory::{
     DEFAULT_TENANT, Directory, DirectoryError, RulesOf, Seeds, TenantDefinition, by_server,

@@ -325,6 +325,9 @@ fn lists_searches_and_cursors_show_ones_own_only() {
             "/api/v2/client-grants".to_owned(),
             "/api/v2/resource-servers".to_owned(),
             "/api/users".to_owned(),
+            "/dossier/v1/search/fields".to_owned(),
+            "/dossier/v1/search/values?field=user_metadata.k".to_owned(),
+            "/dossier/v1/search/values?field=email".to_owned(),
             format!("/api/clients/{}/users", bench.own["client"]),
         ] {
             let (status, body) = bench.house.ask("localhost", "GET", &target, &headers, "").await;

@@ -78,3 +78,63 @@ fn who_is_named_is_found_without_asking_everyone() {
         assert_eq!((name.as_str(), found.len()), ("hybrid", 1), "{q}");
     }
 }
+
+/// Every field that is suggested for a beginning, with where the answer came from.
+fn fields(server: &Server, prefix: &str) -> (String, Vec<String>) {
+    let answer = server.get(&format!("/dossier/v1/search/fields?prefix={prefix}&limit=100"));
+    let answer = answer.expect(200).json();
+    let names = answer["fields"].as_array().unwrap().iter();
+    let names = names.map(|one| one["field"].as_str().unwrap().to_owned()).collect();
+    (answer["source"].as_str().unwrap().to_owned(), names)
+}
+
+#[test]
+fn what_is_suggested_is_what_users_have_now_with_an_index_and_without() {
+    for (setting, source) in [("search.index_from=0", "scan"), ("search.index_from=1", "index")] {
+        let server = Setup::default().set(setting).start();
+        let id = create(&server, 1, "gold");
+        create(&server, 2, "free");
+        create(&server, 3, "free");
+        until("an index, where there is one", || {
+            how(&server, "app_metadata.plan:free");
+            (fields(&server, "").0 == source).then_some(())
+        });
+        let (_, names) = fields(&server, "app");
+        assert_eq!(names, ["app_metadata", "app_metadata.number", "app_metadata.plan"]);
+        let values = |field: &str, rest: &str| {
+            let target = format!("/dossier/v1/search/values?field={field}{rest}");
+            server.get(&target).expect(200).json()
+        };
+        let plans = values("app_metadata.plan", "");
+        let one = |value: &str, users: u64| serde_json::json!({"value": value, "term": value, "users": users});
+        assert_eq!(plans["values"], serde_json::json!([one("free", 2), one("gold", 1)]));
+        assert_eq!((&plans["distinct"], &plans["users"]), (&2.into(), &3.into()));
+        assert_eq!(
+            values("app_metadata.plan", "&limit=1")["values"],
+            serde_json::json!([one("free", 2)])
+        );
+        assert_eq!(
+            values("app_metadata.plan", "&prefix=g")["values"],
+            serde_json::json!([one("gold", 1)])
+        );
+        // At once, as every search.
+        let patch = r#"{"app_metadata":{"plan":null,"since":"2025-01-01"}}"#;
+        server.json("PATCH", &format!("/api/v2/users/{id}"), patch).expect(200);
+        assert_eq!(values("app_metadata.plan", "")["values"], serde_json::json!([one("free", 2)]));
+        let (from, names) = fields(&server, "app_metadata.S");
+        assert_eq!((from.as_str(), names), (source, vec!["app_metadata.since".to_owned()]));
+        server.json("DELETE", &format!("/api/v2/users/{id}"), "").expect(204);
+        assert_eq!(fields(&server, "app_metadata.since").1, Vec::<String>::new());
+        for wrong in [
+            "values",
+            "values?field=",
+            "values?field=a%20b",
+            "values?field=email&limit=0",
+            "fields?limit=101",
+            "fields?field=x",
+        ] {
+            let answer = server.get(&format!("/dossier/v1/search/{wrong}")).expect(400).json();
+            assert_eq!(answer["errorCode"], "invalid_query_string", "{wrong}: {answer}");
+        }
+    }
+}

@@ -26,7 +26,8 @@ mod word;
 
 pub use anchor::Anchor;
 pub use index::{
-    Candidates, How, Index, IndexLimits, Kinds, PathInfo, Plan, Reason, Unindexed, ValueCount,
+    Candidates, How, Index, IndexLimits, Kinds, PathInfo, Plan, Reason, Suggestions, Typed,
+    Unindexed, ValueCount,
 };
 pub use query::{Query, QueryError, Rules, Span};
 pub use record::Record;

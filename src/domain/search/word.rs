@@ -4,6 +4,20 @@ use crate::domain::search::field::Path;
 use crate::domain::search::pattern::Token;
 use crate::domain::search::query::QueryError;
 
+/// A text in quotes, as a query says it to mean every character.
+pub(crate) fn phrase(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for char in text.chars() {
+        if matches!(char, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(char);
+    }
+    out.push('"');
+    out
+}
+
 /// A word, its escapes resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Word {

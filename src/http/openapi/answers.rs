@@ -125,6 +125,8 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
         &["/dossier/v1/users/{id}/{bag}", "/dossier/v1/clients/{id}/client_metadata"],
         Part("Thing"),
     ),
+    ("GET", &["/dossier/v1/search/fields"], Whole("SearchFields")),
+    ("GET", &["/dossier/v1/search/values"], Whole("SearchValues")),
     ("GET", &["/dossier/v1/tenants"], In("tenants", "Tenant")),
     ("GET POST PATCH", &["/dossier/v1/tenants*"], Whole("Tenant")),
     ("GET", &["/livez", "/readyz"], Whole("Health")),
@@ -315,6 +317,22 @@ const SHAPES: &[(&str, &str, &str)] = &[
     ),
     ("UserBlame", "user_metadata app_metadata", "user_metadata:object app_metadata:object"),
     ("ClientBlame", "client_metadata", "client_metadata:object"),
+    (
+        "SearchField",
+        "field kinds distinct users",
+        "field:string kinds:string[] distinct:integer? users:integer",
+    ),
+    (
+        "SearchFields",
+        "fields source users_asked users",
+        "fields:SearchField[] source:string users_asked:integer users:integer",
+    ),
+    ("SearchValue", "value term users", "value:string term:string users:integer"),
+    (
+        "SearchValues",
+        "values distinct source users_asked users",
+        "values:SearchValue[] distinct:integer? source:string users_asked:integer users:integer",
+    ),
     (
         "Tenant",
         "id domains compat client_secrets",

@@ -44,6 +44,7 @@ static DETAILS: &[&[Detail]] = &[
     own::tenants::DETAILS,
     own::fork::DETAILS,
     own::person::DETAILS,
+    own::suggest::DETAILS,
     super::dashboard::DETAILS,
     super::operate::DETAILS,
 ];

@@ -5,6 +5,7 @@ pub mod fork;
 pub mod history;
 pub mod keys;
 pub mod person;
+pub mod suggest;
 pub mod tenants;
 
 use super::answer::{answer_at, show};

@@ -419,6 +419,13 @@ pub(super) const CASES: &[Case] = &[
         "delete:users",
     ),
     case("GET /dossier/v1/history", "/dossier/v1/history", "", "read:users"),
+    case("GET /dossier/v1/search/fields", "/dossier/v1/search/fields", "", "read:users"),
+    case(
+        "GET /dossier/v1/search/values",
+        "/dossier/v1/search/values?field=email",
+        "",
+        "read:users",
+    ),
     case(
         "GET /dossier/v1/users/{id}/history",
         "/dossier/v1/users/{user}/history",

@@ -5,12 +5,12 @@ use super::{Desk, JANE, SAVE, desk, desk_on};
 use crate::harness::Setup;
 use serde_json::json;
 
-const TARGET: &str = "/api/v2/users/auth0%7Cjane";
-const RESTORE: &str = "[data-testid=restore]";
-const BANNER: &str = "[data-testid=past-banner]";
+pub(super) const TARGET: &str = "/api/v2/users/auth0%7Cjane";
+pub(super) const RESTORE: &str = "[data-testid=restore]";
+pub(super) const BANNER: &str = "[data-testid=past-banner]";
 
 /// Makes her in three changes; their versions.
-fn grown(desk: &Desk) -> [u64; 3] {
+pub(super) fn grown(desk: &Desk) -> [u64; 3] {
     desk.jane(r#"{"hobby":"surfing","big":9007199254740993}"#, "{}");
     let first = desk.server.get(TARGET).expect(200).number("etag");
     let patch = |body: &str| desk.server.json("PATCH", TARGET, body).expect(200).number("etag");
@@ -181,6 +181,59 @@ fn ui_40_a_restore_does_not_overwrite_what_nobody_saw() {
     desk.browser.click(SAVE);
     desk.browser.until_text("[data-testid=toast]", "Restored as version");
     assert!(desk.profile().contains("surfing"));
+}
+
+#[test]
+fn ui_40_single_keys_are_chosen_and_the_rest_stays() {
+    let Some(desk) = desk() else { return };
+    desk.browser.deafen();
+    let [first, ..] = grown(&desk);
+    desk.open(&format!("{JANE}/history?version={first}"));
+    desk.browser.click(RESTORE);
+    assert_eq!(
+        desk.body(),
+        format!(
+            r#"{{"to":{first},"only":["user_metadata.hobby","user_metadata.big","user_metadata.theme","app_metadata.plan"]}}"#
+        )
+    );
+    let tick =
+        |bag: &str, key: &str| format!("tr[data-bag={bag}][data-key={key}] input[type=checkbox]");
+    // With the mouse and with the keyboard, which stays where it was.
+    desk.browser.click(&tick("user_metadata", "hobby"));
+    desk.browser.run_with(
+        "document.querySelector(arguments[0]).focus()",
+        &json!([tick("app_metadata", "plan")]),
+    );
+    desk.browser.press(&[" "]);
+    let focused = format!("document.activeElement === document.querySelector({})", {
+        json!(tick("app_metadata", "plan"))
+    });
+    desk.browser.until(&focused);
+    let wanted = format!(r#"{{"to":{first},"only":["user_metadata.big","user_metadata.theme"]}}"#);
+    assert_eq!(desk.body(), wanted);
+    assert!(desk.browser.text("[data-testid=review] h3").contains("2 of 4 changes"));
+    assert!(desk.browser.text(SAVE).contains("Restore 2 of 4 changes"));
+    // Without any there is nothing to send.
+    for key in ["big", "theme"] {
+        desk.browser.click(&tick("user_metadata", key));
+    }
+    assert!(desk.is_disabled(SAVE));
+    for key in ["big", "theme"] {
+        desk.browser.click(&tick("user_metadata", key));
+    }
+    // What somebody else does meanwhile does not tick anything again.
+    desk.server.json("PATCH", TARGET, r#"{"user_metadata":{"hobby":"chess"}}"#).expect(200);
+    desk.browser.click(SAVE);
+    desk.browser.until_there("[data-testid=restore-conflict]");
+    assert_eq!(desk.body(), wanted);
+    desk.browser.click(SAVE);
+    desk.browser.until_text("[data-testid=toast]", "Restored as version");
+    let profile = desk.profile();
+    assert!(
+        profile.contains(r#""user_metadata":{"hobby":"chess","big":9007199254740993}"#),
+        "{profile}"
+    );
+    assert!(profile.contains(r#""app_metadata":{"plan":"gold"}"#), "{profile}");
 }
 
 #[test]

@@ -12,8 +12,15 @@ fn axe() -> Option<String> {
         .ok()
 }
 
+/// What the pages are about: a client, and versions to look back at.
+struct Furnished {
+    client: String,
+    client_past: u64,
+    past: u64,
+}
+
 /// A tenant with something on every page.
-fn furnish(desk: &Desk) -> (String, u64) {
+fn furnish(desk: &Desk) -> Furnished {
     desk.jane(
         r#"{"hobby":"surfing","picture":"https://cdn.example/jane.png","newsletter":true,"addresses":{"home":"123 Main Street, Anytown"}}"#,
         r#"{"plan":"full","subscription":{"plan":"gold","seats":12},"roles":["viewer","editor"]}"#,
@@ -30,11 +37,19 @@ fn furnish(desk: &Desk) -> (String, u64) {
     }
     desk.server.json("PUT", "/api/user/auth0%7Cjane/metadata", r#"{"metadata":[{"key":"theme","value":"Dark mode","profileClaim":true},{"key":"note","value":"x","profileClaim":false}]}"#).expect(200);
     let made = desk.server.json("POST", "/api/v2/clients", r#"{"name":"Web shop","app_type":"spa","client_metadata":{"colour":"red","region":"eu"}}"#).expect(201);
-    (made.json()["client_id"].as_str().unwrap().to_owned(), past)
+    let client = made.json()["client_id"].as_str().unwrap().to_owned();
+    let patch = r#"{"name":"Corner shop","client_metadata":{"colour":"blue","size":"big"}}"#;
+    desk.server.json("PATCH", &format!("/api/v2/clients/{client}"), patch).expect(200);
+    let left = r#"{"connection":"Username-Password-Authentication","user_id":"left","email":"left@example.com","name":"Lena Left","user_metadata":{"hobby":"chess"},"app_metadata":{"plan":"gold"}}"#;
+    desk.server.json("POST", "/api/v2/users", left).expect(201);
+    desk.server.json("DELETE", "/api/v2/users/auth0%7Cleft", "").expect(204);
+    Furnished { client, past, client_past: made.number("etag") }
 }
 
 /// Every page, its name, its address, and what is done on it before it is looked at.
-fn pages(client: &str, past: u64) -> Vec<(&'static str, String)> {
+fn pages(furnished: &Furnished) -> Vec<(&'static str, String)> {
+    let Furnished { client, client_past, past } = furnished;
+    let client = format!("/ui/t/default/clients/{client}");
     vec![
         ("overview", "/ui/t/default".to_owned()),
         ("users", "/ui/t/default/users".to_owned()),
@@ -50,9 +65,15 @@ fn pages(client: &str, past: u64) -> Vec<(&'static str, String)> {
         ("user-restore", format!("{JANE}/history?version={past}&restore=1")),
         ("user-blame", JANE.to_owned()),
         ("history", "/ui/t/default/history".to_owned()),
+        ("user-gone", "/ui/t/default/users/auth0%7Cleft".to_owned()),
+        ("user-back", "/ui/t/default/users/auth0%7Cleft?restore=1".to_owned()),
         ("user-missing", "/ui/t/default/users/auth0%7Cnobody".to_owned()),
         ("clients", "/ui/t/default/clients".to_owned()),
-        ("client", format!("/ui/t/default/clients/{client}")),
+        ("client", client.clone()),
+        ("client-blame", client.clone()),
+        ("client-history", format!("{client}/history")),
+        ("client-restore", format!("{client}/history?version={client_past}&restore=1")),
+        ("client-raw", format!("{client}/raw")),
         ("settings", "/ui/settings".to_owned()),
     ]
 }
@@ -64,8 +85,16 @@ fn arrange(desk: &Desk, name: &str, path: &str) {
             desk.edit("user_metadata", "{\n  \"hobby\": \"sailing\",\n  \"picture\": \"https://cdn.example/jane.png\",\n  \"theme\": \"dark\",\n  \"addresses\": {\n    \"home\": \"123 Main Street, Anytown\"\n  }\n}");
             desk.browser.click(REVIEW);
         }
-        "user-history" | "history" => desk.browser.click("li:nth-child(2) [data-testid=diff]"),
-        "user-restore" => desk.browser.until_there("[data-testid=review]"),
+        "user-history" | "client-history" | "history" => {
+            desk.browser.click("li:nth-child(2) [data-testid=diff]");
+        }
+        "user-restore" | "user-back" | "client-restore" => {
+            desk.browser.until_there("[data-testid=review]");
+        }
+        "client-blame" => {
+            desk.browser.click("[data-testid=blame-client_metadata]");
+            desk.browser.until_text("[data-testid=set-by]", "@clients");
+        }
         "user-blame" => {
             desk.browser.click("[data-testid=blame-user_metadata]");
             desk.browser.click("[data-testid=blame-app_metadata]");
@@ -106,14 +135,14 @@ fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
         return;
     };
     let Some(desk) = desk() else { return };
-    let (client, past) = furnish(&desk);
+    let furnished = furnish(&desk);
     for theme in ["light", "dark"] {
         desk.browser
             .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
         for kind in ["rich", "plain"] {
             desk.browser
                 .run_with("localStorage.setItem('dossier.editor', arguments[0])", &json!([kind]));
-            for (name, path) in pages(&client, past) {
+            for (name, path) in pages(&furnished) {
                 if kind == "plain" && !name.starts_with("user") {
                     continue;
                 }
@@ -135,7 +164,7 @@ fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
 #[test]
 fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
     let Some(desk) = desk() else { return };
-    let (client, past) = furnish(&desk);
+    let furnished = furnish(&desk);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     for (look, theme, width) in [
@@ -146,7 +175,7 @@ fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
     ] {
         desk.browser
             .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
-        for (name, path) in pages(&client, past) {
+        for (name, path) in pages(&furnished) {
             // The height is the page's own: what is drawn by its place in the window is drawn whole.
             desk.browser.resize(width, 900);
             arrange(&desk, name, &path);

@@ -4,11 +4,13 @@ mod access;
 mod browser;
 mod clients;
 mod files;
+mod gone;
 mod history;
 mod live;
 mod looks;
 mod safety;
 mod saving;
+mod snippets;
 mod user;
 mod users;
 

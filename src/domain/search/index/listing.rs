@@ -71,13 +71,25 @@ impl Index {
         prefix: &str,
         limit: usize,
     ) -> Result<Vec<ValueCount>, QueryError> {
-        let path = Parser::path(path)?;
-        let Lookup::Node(node) = self.tree.find(&path) else { return Ok(Vec::new()) };
-        let Form::Dictionary(dictionary) = node.values.form() else { return Ok(Vec::new()) };
+        Ok(self.values_at(&Parser::path(path)?, prefix, limit))
+    }
+
+    pub(super) fn values_at(&self, path: &Path, prefix: &str, limit: usize) -> Vec<ValueCount> {
+        let Lookup::Node(node) = self.tree.find(path) else { return Vec::new() };
+        let Form::Dictionary(dictionary) = node.values.form() else { return Vec::new() };
         let prefix = if node.folds() { fold(prefix) } else { prefix.into() };
         let values = beginning_with(dictionary, &prefix, self.limits.walk_max);
         let count = |(text, posting)| ValueCount { text, users: self.sets.len(posting) };
-        Ok(values.take(limit).map(count).collect())
+        values.take(limit).map(count).collect()
+    }
+
+    /// How many different values a path has; `None` when that is not counted.
+    pub(super) fn distinct(&self, path: &Path) -> Option<usize> {
+        match self.tree.find(path) {
+            Lookup::Node(node) => node.values.distinct(),
+            Lookup::Nobody => Some(0),
+            Lookup::WithoutRoom => None,
+        }
     }
 
     /// Every slot in the order of `sort`, equal ones by slot, those without a value last.

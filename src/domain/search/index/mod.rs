@@ -13,6 +13,7 @@ mod listing;
 mod merge;
 mod plan;
 mod posting;
+mod suggest;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -23,6 +24,7 @@ use roaring::RoaringBitmap;
 
 pub use self::listing::{Kinds, PathInfo, ValueCount};
 pub use self::plan::{Candidates, How, Plan, Reason, Unindexed};
+pub use self::suggest::{Suggestions, Typed};
 
 use self::change::{Change, Entry, Fact};
 use self::posting::Sets;

@@ -19,13 +19,21 @@ const REMEMBERED = 200;
 export const isOwn = (requestId) => sent.includes(requestId);
 
 /**
- * @param {string} method @param {string} path @param {{ body?: string | FormData, version?: string | null, signal?: AbortSignal }} [more]
+ * What must hold for a change to be made: that there is still this version, or that there is nothing.
+ * @typedef {{ version?: string | null, isNew?: boolean }} Condition
+ * @param {Condition} condition @returns {[string, string] | null} as a header
  */
-export async function call(method, path, { body, version, signal } = {}) {
+export const headerOf = ({ version, isNew }) => (isNew ? ["if-none-match", "*"] : version ? ["if-match", `"${version}"`] : null);
+
+/**
+ * @param {string} method @param {string} path @param {Condition & { body?: string | FormData, signal?: AbortSignal }} [more]
+ */
+export async function call(method, path, { body, signal, ...condition } = {}) {
   /** @type {Record<string, string>} */ const headers = { accept: "application/json" };
   if (method !== "GET") headers["x-dossier-ui"] = "1";
   if (typeof body === "string") headers["content-type"] = "application/json";
-  if (version) headers["if-match"] = `"${version}"`;
+  const [name, value] = headerOf(condition) ?? [];
+  if (name && value) headers[name] = value;
   const began = performance.now();
   /** @type {Response} */ let response;
   /** @type {string} */ let text;

@@ -26,11 +26,15 @@ export function place(text, offset) {
 
 class Reader {
   /** @param {string} text */
-  constructor(text) { this.text = text; this.at = 0; /** @type {{ key: string, first: number, second: number }[]} */ this.twice = []; }
+  constructor(text) {
+    this.text = text;
+    this.at = 0;
+    /** @type {{ key: string, first: number, second: number }[]} */ this.twice = [];
+  }
 
   blank() { while (" \t\n\r".includes(this.text[this.at] ?? "x")) this.at += 1; }
 
-  /** @param {string} wanted */
+  /** @param {string} wanted @returns {never} */
   fail(wanted) {
     const letter = this.text[this.at];
     const found = letter === undefined ? "the end" : letter === '"' ? "a quote" : letter === "\n" ? "the end of the line" : `"${letter}"`;

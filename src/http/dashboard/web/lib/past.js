@@ -1,7 +1,7 @@
 // @ts-check
 // What users and clients were: the API's entries, their values kept as the text they came in.
 
-import { call, get, userPath } from "./api.js";
+import { call, get } from "./api.js";
 import { badge, h } from "./dom.js";
 import { ago, when } from "./format.js";
 import { compact, read, shown } from "./json.js";
@@ -10,15 +10,12 @@ import * as session from "./session.js";
 
 /**
  * @typedef {{ path: string, before?: string, after?: string }} Difference
- * @typedef {{ version: string, at: string, actor: string, channel: string, requestId: string, reason: string, kind: string, id: string, changes: Difference[] }} Entry
+ * @typedef {{ version: string, actor: string, at: string }} Setter
+ * @typedef {{ version: string, at: string, actor: string, channel: string, requestId: string, reason: string, isErased: boolean, kind: string, id: string, changes: Difference[] }} Entry
  */
 
-/** Whether there is a history, and this session may read it. */
-export const isKept = () => Boolean(session.info().history) && session.can("read:users");
-
-const own = (/** @type {string} */ id) => `/dossier/v1/users/${encodeURIComponent(id)}`;
-/** @param {string} id */
-export const revertPath = (id) => `${own(id)}/revert`;
+/** Whether there is a history, and this session may read it. @param {"user" | "client"} kind */
+export const isKept = (kind = "user") => Boolean(session.info().history) && session.can(`read:${kind}s`);
 
 /** @param {string} text @param {import("./json.js").Node} node @returns {Map<string, string>} */
 const membersOf = (text, node) => new Map((node.members ?? []).map(({ key, value }) => [key, compact(text, value)]));
@@ -31,48 +28,60 @@ function differences(text) {
   });
 }
 
-/** @param {string} text @returns {{ entries: Entry[], next: string }} */
-function page(text) {
+/** @param {string} text @param {"user" | "client"} kind of entries that do not say theirs @returns {{ entries: Entry[], next: string }} */
+function page(text, kind = "user") {
   const { node } = read(text);
   const all = node ? membersOf(text, node) : new Map();
   const list = all.get("entries") ?? "[]";
   const entries = (read(list).node?.items ?? []).map((item) => {
     const one = membersOf(list, item);
     const text = (/** @type {string} */ key) => shown(one.get(key));
-    return { version: text("version"), at: text("at"), actor: text("actor"), channel: text("channel"), requestId: text("request_id"), reason: text("reason"), kind: text("kind") || "user", id: text("id"), changes: differences(one.get("changes") ?? "[]") };
+    return { version: text("version"), at: text("at"), actor: text("actor"), channel: text("channel"), requestId: text("request_id"), reason: text("reason"), isErased: one.get("erased") === "true", kind: text("kind") || kind, id: text("id"), changes: differences(one.get("changes") ?? "[]") };
   });
   return { entries, next: shown(all.get("next")) };
 }
 
 const query = (/** @type {number} */ limit, /** @type {string} */ cursor) => `?limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
 
-/** A user's changes, newest first. @param {string} id @param {number} limit @param {string} [cursor] */
-export const changesOf = async (id, limit, cursor = "") => page((await get(`${own(id)}/history${query(limit, cursor)}`)).text);
-
 /** The changes of everybody, newest first. @param {number} limit @param {string} [cursor] */
 export const changesOfAll = async (limit, cursor = "") => page((await get(`/dossier/v1/history${query(limit, cursor)}`)).text);
 
-/** The user as of a version or time, as the API told it then. @param {string} id @param {string} point */
-export const asOf = (id, point) => get(`${own(id)}?as_of=${encodeURIComponent(point)}`);
+/** The past of one user or client. */
+export class Past {
+  /** @param {"user" | "client"} kind @param {string} id */
+  constructor(kind, id) { this.kind = kind; this.path = `/dossier/v1/${kind}s/${encodeURIComponent(id)}`; }
 
-/** What differs between a version and now. @param {string} id @param {string} from @returns {Promise<Difference[]>} */
-export async function since(id, from) {
-  const { text } = await get(`${own(id)}/diff?from=${encodeURIComponent(from)}`);
-  const { node } = read(text);
-  return differences((node && membersOf(text, node).get("changes")) ?? "[]");
+  /** The changes, newest first. @param {number} limit @param {string} [cursor] */
+  async changes(limit, cursor = "") { return page((await get(`${this.path}/history${query(limit, cursor)}`)).text, this.kind); }
+
+  /** As of a version or time, as the API told it then. @param {string} point */
+  asOf(point) { return get(`${this.path}?as_of=${encodeURIComponent(point)}`); }
+
+  /** What differs between a version and now. @param {string} from @returns {Promise<Difference[]>} */
+  async since(from) {
+    const { text } = await get(`${this.path}/diff?from=${encodeURIComponent(from)}`);
+    const { node } = read(text);
+    return differences((node && membersOf(text, node).get("changes")) ?? "[]");
+  }
+
+  /** Who set each key: by bag, then by key. @returns {Promise<Map<string, Map<string, Setter>>>} */
+  async blame() {
+    const found = (await get(`${this.path}/blame`)).json();
+    return new Map(Object.entries(found).map(([bag, keys]) => [bag, new Map(Object.entries(/** @type {any} */ (keys)).map(([key, { version, actor, at }]) => [key, { version: String(version), actor: actor ?? "", at: at ?? "" }]))]));
+  }
+
+  get revertPath() { return `${this.path}/revert`; }
+
+  /** Puts it back as it was. @param {string} body @param {import("./api.js").Condition} condition */
+  revert(body, condition) { return call("POST", this.revertPath, { body, ...condition }); }
 }
 
-/** Who set each key: by bag, then by key. @param {string} id @returns {Promise<Map<string, Map<string, { version: string, actor: string, at: string }>>>} */
-export async function blameOf(id) {
-  const found = (await get(`${own(id)}/blame`)).json();
-  return new Map(Object.entries(found).map(([bag, keys]) => [bag, new Map(Object.entries(/** @type {any} */ (keys)).map(([key, { version, actor, at }]) => [key, { version: String(version), actor: actor ?? "", at: at ?? "" }]))]));
-}
-
-/** Puts keys back as they were. @param {string} id @param {string} body @param {string | null} version */
-export const revert = (id, body, version) => call("POST", revertPath(id), { body, version });
+/** A key's last change in a few words. @param {Setter | undefined} setter */
+export const setBy = (setter) => (setter ? [`v${setter.version}`, setter.at && ago(Date.parse(setter.at)), setter.actor].filter(Boolean).join(" · ") : "unknown");
 
 /** What was done, in one word. @param {Entry} entry */
-export function operation({ changes, kind }) {
+export function operation({ changes, kind, isErased }) {
+  if (isErased) return "erased";
   const id = changes.find(({ path }) => path === `${kind}_id`);
   if (id && id.before === undefined) return "created";
   if (id && id.after === undefined) return "deleted";
@@ -81,11 +90,17 @@ export function operation({ changes, kind }) {
   return "changed";
 }
 
+/** Whether the change left nobody. @param {Entry} entry */
+export const isEnd = (entry) => ["deleted", "erased"].includes(operation(entry));
+
+/** Whether it says enough that it was made, or is no more. @param {Entry} entry */
+const isWhole = (entry) => operation(entry) === "created" || isEnd(entry);
+
 const NAMED = 4;
 
 /** The paths that changed; of one that was made or deleted they say nothing. @param {Entry} entry */
 export function paths(entry) {
-  if (["created", "deleted"].includes(operation(entry))) return [h("span", null, `the ${entry.kind}`)];
+  if (isWhole(entry)) return [h("span", null, `the ${entry.kind}`)];
   const more = entry.changes.length - NAMED;
   return [entry.changes.slice(0, NAMED).map(({ path }, at) => [at > 0 && ", ", h("code", null, path)]), more > 0 && ` and ${more} more`, entry.changes.length === 0 && "what the profile does not show"];
 }
@@ -117,5 +132,5 @@ export function line(entry, actions, subject = null) {
     if (!body.hasChildNodes()) body.append(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Changes of version ${entry.version}` }, table(entry.changes)), h("p", { class: "small muted pad" }, [`through ${entry.channel || "an unknown door"}`, entry.requestId && `request ${entry.requestId}`, entry.reason && `reason: ${entry.reason}`].filter(Boolean).join(" · ")));
   } }, "Diff");
   return h("li", { "data-version": entry.version, "data-operation": operation(entry) },
-    h("div", { class: "line" }, badge(`v${entry.version}`), h("span", { class: "told" }, who(entry), ` ${operation(entry)} `, subject ?? paths(entry), subject && !["created", "deleted"].includes(operation(entry)) ? [": ", paths(entry)] : null, h("span", { class: "dim" }, " · ", moment(entry.at))), h("span", { class: "row" }, toggle, actions)), body);
+    h("div", { class: "line" }, badge(`v${entry.version}`), h("span", { class: "told" }, who(entry), ` ${operation(entry)} `, subject ?? paths(entry), subject && !isWhole(entry) ? [": ", paths(entry)] : null, h("span", { class: "dim" }, " · ", moment(entry.at))), h("span", { class: "row" }, toggle, actions)), body);
 }

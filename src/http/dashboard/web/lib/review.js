@@ -64,42 +64,60 @@ export function changed({ op, before, after }) {
   return value;
 }
 
-/** @param {string} bag @param {Change} change @param {boolean} isOnly */
-function row(bag, change, isOnly) {
+/**
+ * Which of the changes are wanted.
+ * @typedef {{ has: (bag: string, key: string) => boolean, set: (bag: string, key: string, is: boolean) => void }} Picked
+ */
+
+/** @param {string} bag @param {Change} change @param {boolean} isOnly @param {Picked} [picked] */
+function row(bag, change, isOnly, picked) {
   const { key, op } = change;
-  return h("tr", { "data-key": key, "data-bag": bag, "data-op": op }, h("td", null, mark(op)), h("td", { class: "mono" }, !isOnly && h("span", { class: "dim" }, `${bag}.`), key), h("td", { class: "mono" }, changed(change)));
+  const id = `pick-${bag}.${key}`;
+  const box = picked && h("input", { type: "checkbox", id, checked: picked.has(bag, key), "aria-label": `${bag}.${key}`, onchange: () => {
+    picked.set(bag, key, box.checked);
+    // The card is drawn anew; who ticks with the keyboard stays where they were.
+    document.getElementById(id)?.focus();
+  } });
+  return h("tr", { "data-key": key, "data-bag": bag, "data-op": op, class: box && !box.checked ? "left-out" : null },
+    h("td", null, h("span", { class: "row" }, box, mark(op))), h("td", { class: "mono" }, !isOnly && [h("span", { class: "dim" }, `${bag}.`), h("wbr")], key), h("td", { class: "mono" }, changed(change)));
 }
 
+/** The language chosen last, so that a card that is drawn anew shows it again. */
+let chosen = "curl";
+
 /**
- * The card; `extra` is put beside the buttons.
- * @param {{ parts: { bag: string, changes: Change[] }[], asked: import("./snippets.js").Asked, onSave: () => void, onBack: () => void, isBusy: boolean, verb?: string, back?: string }} options
+ * The card: what would change, the request that says so, and the button that sends it. With
+ * `picked` each change can be left out.
+ * @param {{ parts: { bag: string, changes: Change[] }[], asked: import("./snippets.js").Asked, onSave: () => void, onBack: () => void, isBusy: boolean, picked?: Picked, title?: any, verb?: string, label?: string, back?: string }} options
  */
-export function reviewCard({ parts, asked, onSave, onBack, isBusy, verb = "Save", back = "Keep editing" }) {
+export function reviewCard({ parts, asked, onSave, onBack, isBusy, picked, title, verb = "Save", label, back = "Keep editing" }) {
   const dirty = parts.filter(({ changes }) => changes.length > 0);
-  const total = dirty.reduce((sum, { changes }) => sum + changes.length, 0);
+  const all = dirty.flatMap(({ bag, changes }) => changes.map((change) => ({ bag, change })));
+  const sent = picked ? all.filter(({ bag, change }) => picked.has(bag, change.key)).length : all.length;
+  const count = sent === all.length ? counted(sent, "change") : `${sent} of ${counted(all.length, "change")}`;
   const bags = dirty.map(({ bag }) => h("code", null, bag));
   const code = h("pre", { class: "code", "data-testid": "curl", tabindex: "0", "aria-label": "The request" });
-  const tabs = LANGUAGES.map(({ name, label }, at) =>
-    h("button", { type: "button", class: "pill", "aria-pressed": at === 0, "data-lang": name, onclick: () => choose(name) }, label));
+  const tabs = LANGUAGES.map(({ name, label }) => h("button", { type: "button", class: "pill", "data-lang": name, onclick: () => choose(name) }, label));
   /** @param {string} name */
   function choose(name) {
+    chosen = name;
     tabs.forEach((tab) => tab.setAttribute("aria-pressed", String(tab.dataset.lang === name)));
     const language = LANGUAGES.find((one) => one.name === name);
     code.dataset.testid = name;
     fill(code, language?.write(asked) ?? "");
   }
-  choose("curl");
+  choose(chosen);
   return h("div", { class: "card", "data-testid": "review", role: "region", "aria-label": "Review" },
-    h("header", null, h("h3", null, `Review ${counted(total, "change")}`), h("p", null, "to ", bags.flatMap((bag, at) => (at ? [" and ", bag] : [bag])))),
+    h("header", null, title ?? [h("h3", null, `Review ${count}`), h("p", null, "to ", bags.flatMap((bag, at) => (at ? [" and ", bag] : [bag])))]),
     h("div", { class: "review" },
       h("div", { class: "scroll" }, h("table", null,
-        h("thead", null, h("tr", null, h("th", { class: "w-op" }, h("span", { class: "vh" }, "Change")), h("th", { class: "w-key" }, "Key"), h("th", null, "Value"))),
-        h("tbody", null, dirty.flatMap(({ bag, changes }) => changes.map((change) => row(bag, change, dirty.length === 1)))))),
+        h("thead", null, h("tr", null, h("th", { class: picked ? "w-pick" : "w-op" }, h("span", { class: "vh" }, "Change")), h("th", { class: "w-key" }, "Key"), h("th", null, "Value"))),
+        h("tbody", null, all.map(({ bag, change }) => row(bag, change, dirty.length === 1, picked))))),
       h("div", null,
         h("div", { class: "row wrap" }, h("span", { class: "small muted" }, "The same change from a terminal"), h("span", { class: "push pills", role: "group", "aria-label": "Language" }, tabs),
           h("button", { class: "btn ghost sm", type: "button", "data-testid": "copy-curl", onclick: () => copy(code.textContent ?? "", "the request") }, "Copy")),
         code,
         h("div", { class: "row wrap" },
-          h("button", { class: "btn primary", type: "button", "data-testid": "save", disabled: isBusy, onclick: onSave }, `${verb} ${counted(total, "change")} `, h("kbd", null, "Ctrl S")),
+          h("button", { class: "btn primary", type: "button", "data-testid": "save", disabled: isBusy || sent === 0, onclick: onSave }, `${label ?? `${verb} ${count}`} `, h("kbd", null, "Ctrl S")),
           h("button", { class: "btn", type: "button", onclick: onBack }, back)))));
 }

@@ -1,65 +1,68 @@
 // @ts-check
 // The same change from a terminal or a program. The token is named, never shown.
 
+import { headerOf } from "./api.js";
+
 /** Text in single quotes of a POSIX shell. @param {string} text */
 const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 /** Text as a literal of JavaScript or Python, which agree with JSON on it. @param {string} text */
 const literal = (text) => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/**
- * @typedef {{ url: string, method?: string, path: string, version: string | null, body: string }} Asked
- * @type {{ name: string, label: string, write: (asked: Asked) => string }[]}
- */
+/** @typedef {import("./api.js").Condition & { method?: string, path: string, body: string }} Asked */
+
+/** The headers besides the token's. @param {Asked} asked @returns {[string, string][]} */
+function headers(asked) {
+  const condition = headerOf(asked);
+  return [["content-type", "application/json"], ...(condition ? [condition] : [])];
+}
+
+/** @type {{ name: string, label: string, write: (asked: Asked) => string }[]} */
 export const LANGUAGES = [
   {
     name: "curl",
     label: "curl",
-    write: ({ method = "PATCH", path, version, body }) => [
-      `curl -X ${method}`,
-      `"$DOSSIER_URL${path}"`,
+    write: (asked) => [
+      `curl -X ${asked.method ?? "PATCH"}`,
+      `"$DOSSIER_URL${asked.path}"`,
       '-H "authorization: Bearer $DOSSIER_TOKEN"',
-      ...(version ? [`-H 'if-match: "${version}"'`] : []),
-      "-H 'content-type: application/json'",
-      `-d ${shell(body)}`,
+      ...headers(asked).map(([name, value]) => `-H ${shell(`${name}: ${value}`)}`),
+      `-d ${shell(asked.body)}`,
     ].join(" \\\n  "),
   },
   {
     name: "node",
     label: "Node",
-    write: ({ method = "PATCH", path, version, body }) => `const answer = await fetch(process.env.DOSSIER_URL + ${literal(path)}, {
-  method: "${method}",
+    write: (asked) => `const answer = await fetch(process.env.DOSSIER_URL + ${literal(asked.path)}, {
+  method: "${asked.method ?? "PATCH"}",
   headers: {
     authorization: \`Bearer \${process.env.DOSSIER_TOKEN}\`,
-    "content-type": "application/json",${version ? `\n    "if-match": '"${version}"',` : ""}
-  },
-  body: ${literal(body)},
+${headers(asked).map(([name, value]) => `    "${name}": ${literal(value)},\n`).join("")}  },
+  body: ${literal(asked.body)},
 });
 if (!answer.ok) throw new Error(await answer.text());`,
   },
   {
     name: "python",
     label: "Python",
-    write: ({ method = "PATCH", path, version, body }) => `import os, urllib.request
+    write: (asked) => `import os, urllib.request
 
 request = urllib.request.Request(
-    os.environ["DOSSIER_URL"] + ${literal(path)},
-    method="${method}",
+    os.environ["DOSSIER_URL"] + ${literal(asked.path)},
+    method="${asked.method ?? "PATCH"}",
     headers={
         "authorization": "Bearer " + os.environ["DOSSIER_TOKEN"],
-        "content-type": "application/json",${version ? `\n        "if-match": '"${version}"',` : ""}
-    },
-    data=${literal(body)}.encode(),
+${headers(asked).map(([name, value]) => `        "${name}": ${literal(value)},\n`).join("")}    },
+    data=${literal(asked.body)}.encode(),
 )
 urllib.request.urlopen(request).read()`,
   },
   {
     name: "httpie",
     label: "HTTPie",
-    write: ({ method = "PATCH", path, version, body }) => [
-      `printf %s ${shell(body)} | http ${method} "$DOSSIER_URL${path}"`,
+    write: (asked) => [
+      `printf %s ${shell(asked.body)} | http --check-status ${asked.method ?? "PATCH"} "$DOSSIER_URL${asked.path}"`,
       '"authorization: Bearer $DOSSIER_TOKEN"',
-      ...(version ? [`'if-match: "${version}"'`] : []),
-      "'content-type: application/json'",
+      ...headers(asked).map(([name, value]) => shell(`${name}: ${value}`)),
     ].join(" \\\n  "),
   },
 ];

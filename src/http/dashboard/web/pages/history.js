@@ -11,16 +11,15 @@ const SHORT = 8;
 /** A busy tenant changes faster than a person reads. */
 const PAUSE = 500;
 
-/** Whom or what an entry is about. @param {import("../lib/past.js").Entry} entry */
-function subject({ kind, id }) {
-  const page = kind === "client" ? "clients" : "users";
-  return h("a", { class: "mono", href: session.home(`/${page}/${encodeURIComponent(id)}`) }, id);
-}
+/** The page of whom an entry is about. @param {import("../lib/past.js").Entry} entry */
+const page = ({ kind, id }) => session.home(`/${kind}s/${encodeURIComponent(id)}`);
+
+/** @param {import("../lib/past.js").Entry} entry */
+const subject = (entry) => h("a", { class: "mono", href: page(entry) }, entry.id);
 
 /** @param {import("../lib/past.js").Entry} entry */
 function row(entry) {
-  const isUser = entry.kind === "user" && past.operation(entry) !== "deleted";
-  const view = isUser && h("a", { class: "btn ghost sm", href: session.home(`/users/${encodeURIComponent(entry.id)}/history?version=${entry.version}`) }, "View", h("span", { class: "vh" }, ` version ${entry.version}`));
+  const view = !past.isEnd(entry) && h("a", { class: "btn ghost sm", href: `${page(entry)}/history?version=${entry.version}` }, "View", h("span", { class: "vh" }, ` version ${entry.version}`));
   return past.line(entry, view, subject(entry));
 }
 

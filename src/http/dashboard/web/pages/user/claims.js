@@ -10,7 +10,7 @@ import * as session from "../../lib/session.js";
 
 /** @typedef {{ key: string, value: string, profileClaim: boolean }} Entry */
 
-/** @param {import("../user.js").Shared} shared @returns {Promise<import("../user.js").Tab>} */
+/** @param {import("../../lib/tabs.js").Shared} shared @returns {Promise<import("../../lib/tabs.js").Tab>} */
 export async function claimsTab(shared) {
   const node = h("section", { class: "sect", "aria-labelledby": "h-claims", "data-testid": "section-claims" });
   const path = entriesPath(shared.profile.id);

@@ -3,8 +3,9 @@
 
 import { badge, fill, h } from "../../lib/dom.js";
 import { grouped, when } from "../../lib/format.js";
+import { shown } from "../../lib/json.js";
 
-/** @param {import("../user.js").Shared} shared */
+/** @param {import("../../lib/tabs.js").Shared} shared */
 export function identitySection(shared) {
   const facts = h("dl", { class: "facts" });
   const fact = (/** @type {string} */ name, /** @type {any} */ ...value) => h("div", null, h("dt", null, name), h("dd", null, value));
@@ -17,7 +18,7 @@ export function identitySection(shared) {
       return iso ? h("time", { datetime: iso, title: iso }, when(iso)) : none();
     };
     const nickname = profile.show("nickname");
-    const signIn = profile.identities.flatMap(({ connection }, at) => [h("span", null, connection), at === 0 && badge("primary")]);
+    const signIn = profile.identities.flatMap((/** @type {Map<string, string>} */ identity, /** @type {number} */ at) => [h("span", null, shown(identity.get("connection"))), at === 0 && badge("primary")]);
     fill(facts,
       fact("Email", text("email")),
       fact("Name", profile.name, nickname && nickname !== profile.name && h("span", { class: "dim" }, `(${nickname})`)),

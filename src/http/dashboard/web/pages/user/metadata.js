@@ -9,12 +9,12 @@ import { ask, confirmed } from "../../lib/dialog.js";
 import { badge, failure, fill, h, toast } from "../../lib/dom.js";
 import { draftOf, keepDraft } from "../../lib/drafts.js";
 import { JsonEditor } from "../../lib/editor.js";
-import { ago, counted, grouped, limit, size } from "../../lib/format.js";
+import { counted, grouped, limit, size } from "../../lib/format.js";
 import { bytes, check, format, place, read } from "../../lib/json.js";
 import * as past from "../../lib/past.js";
+import { fetchUser, UserProfile } from "../../lib/profile.js";
 import { reviewCard } from "../../lib/review.js";
 import * as session from "../../lib/session.js";
-import { fetchProfile, Profile } from "../user.js";
 
 /** @typedef {import("../../lib/changes.js").Change} Change */
 
@@ -25,7 +25,7 @@ export const BAGS = [
 
 /** One metadata object: its text, what is wrong with it, what changed. */
 class Pane {
-  /** @param {{ bag: string, note: string, scopes: string[] }} kind @param {import("../user.js").Shared} shared @param {() => void} onEdit @param {(pane: Pane) => void} onBlame */
+  /** @param {{ bag: string, note: string, scopes: string[] }} kind @param {import("../../lib/tabs.js").Shared} shared @param {() => void} onEdit @param {(pane: Pane) => void} onBlame */
   constructor({ bag, note, scopes }, shared, onEdit, onBlame) {
     this.bag = bag;
     this.base = shared.profile.bag(bag);
@@ -41,7 +41,7 @@ class Pane {
     this.meter = h("span", { class: "meter", "aria-hidden": "true" }, this.fullness);
     this.bytes = h("span", { "data-testid": `bytes-${bag}` });
     this.state = h("span", { class: "badge ok", "data-testid": `state-${bag}` });
-    /** @type {Map<string, { version: string, actor: string, at: string }> | null} */ this.blame = null;
+    /** @type {Map<string, past.Setter> | null} */ this.blame = null;
     this.who = h("button", { class: "btn ghost sm", type: "button", "aria-pressed": "false", "data-testid": `blame-${bag}`, title: "Who set which key, and when", onclick: () => onBlame(this) }, "Blame", h("span", { class: "vh" }, ` of ${bag}`));
     this.told = h("ul", { class: "vh", "aria-label": `Who set which key of ${bag}` });
     this.tidy = h("button", { class: "btn ghost sm", type: "button", onclick: () => this.format() }, "Format");
@@ -111,15 +111,14 @@ class Pane {
     this.isAnnotated = this.blame !== null;
     const known = this.blame ?? new Map();
     const notes = (this.blame ? node?.members ?? [] : []).map(({ key, keyStart }) => {
-      const found = known.get(key);
-      const words = kinds.has(key) ? "not saved" : found ? [`v${found.version}`, found.at && ago(Date.parse(found.at)), found.actor].filter(Boolean).join(" · ") : "unknown";
+      const words = kinds.has(key) ? "not saved" : past.setBy(known.get(key));
       return { key, line: place(text, keyStart).line, words };
     });
     this.editor.annotate(notes.filter(({ line }, at) => at === 0 || notes[at - 1].line !== line).map(({ line, words }) => /** @type {[number, string]} */ ([line, words])));
     fill(this.told, notes.map(({ key, words }) => h("li", null, `${key}: ${words}`)));
   }
 
-  /** Shows who set what, or no more. @param {Map<string, { version: string, actor: string, at: string }> | null} blame */
+  /** Shows who set what, or no more. @param {Map<string, past.Setter> | null} blame */
   show(blame) {
     this.blame = blame;
     this.who.setAttribute("aria-pressed", String(blame !== null));
@@ -129,7 +128,7 @@ class Pane {
   format() { if (read(this.editor.value).node) this.editor.value = format(this.editor.value); }
   reset() { this.editor.value = format(this.base); }
 
-  /** Goes on from another state of the user, keeping these changes. @param {Profile} profile @param {Change[]} changes */
+  /** Goes on from another state of the user, keeping these changes. @param {UserProfile} profile @param {Change[]} changes */
   rebase(profile, changes) {
     this.base = profile.bag(this.bag);
     this.editor.value = applied(this.base, changes);
@@ -137,15 +136,15 @@ class Pane {
   }
 }
 
-/** Who changed the user since, as far as that is kept and may be known. @param {Profile} profile @param {string | null} since @returns {Promise<string[]>} */
-async function others(profile, since) {
+/** Who changed the user since, as far as that is kept and may be known. @param {past.Past} own @param {string | null} since @returns {Promise<string[]>} */
+async function others(own, since) {
   if (!past.isKept()) return [];
-  const { entries } = await past.changesOf(profile.id, 20).catch(() => ({ entries: [] }));
+  const { entries } = await own.changes(20).catch(() => ({ entries: [] }));
   return [...new Set(entries.filter(({ version, actor }) => Number(version) > Number(since) && actor).map(({ actor }) => actor))];
 }
 
 export class MetadataSection {
-  /** @param {import("../user.js").Shared} shared */
+  /** @param {import("../../lib/tabs.js").Shared} shared */
   constructor(shared) {
     this.shared = shared;
     this.version = shared.profile.version;
@@ -174,7 +173,7 @@ export class MetadataSection {
   async blame(pane) {
     if (pane.blame) { pane.show(null); return; }
     try {
-      pane.show((await past.blameOf(this.shared.profile.id)).get(pane.bag) ?? new Map());
+      pane.show((await this.shared.past.blame()).get(pane.bag) ?? new Map());
     } catch (error) {
       fill(this.notice, failure(error));
     }
@@ -183,7 +182,7 @@ export class MetadataSection {
   async blameAgain() {
     const open = this.panes.filter((pane) => pane.blame);
     if (open.length === 0) return;
-    const found = await past.blameOf(this.shared.profile.id).catch(() => new Map());
+    const found = await this.shared.past.blame().catch(() => new Map());
     for (const pane of open) pane.show(found.get(pane.bag) ?? new Map());
   }
 
@@ -203,7 +202,7 @@ export class MetadataSection {
   }
 
   asked() {
-    return { url: session.info().url, path: userPath(this.shared.profile.id), version: this.version, body: bodyOf(this.panes) };
+    return { path: userPath(this.shared.profile.id), version: this.version, body: bodyOf(this.panes) };
   }
 
   open() {
@@ -227,10 +226,10 @@ export class MetadataSection {
     this.refresh();
   }
 
-  /** Sends a PATCH. @param {string} body @param {string | null} version @returns {Promise<Profile>} */
+  /** Sends a PATCH. @param {string} body @param {string | null} version @returns {Promise<UserProfile>} */
   async send(body, version) {
     const answer = await call("PATCH", userPath(this.shared.profile.id), { body, version });
-    return new Profile(answer.text, answer.version, bytes(answer.text));
+    return new UserProfile(answer.text, answer.version);
   }
 
   async save() {
@@ -268,7 +267,7 @@ export class MetadataSection {
     tick();
   }
 
-  /** Shows a state of the user everywhere; nothing is unsaved after it. @param {Profile} profile */
+  /** Shows a state of the user everywhere; nothing is unsaved after it. @param {UserProfile} profile */
   adopt(profile) {
     this.version = profile.version;
     for (const pane of this.panes) pane.rebase(profile, []);
@@ -277,7 +276,7 @@ export class MetadataSection {
     this.refresh();
   }
 
-  /** Takes over what something else on this page changed, where that costs no unsaved change. @param {Profile} profile */
+  /** Takes over what something else on this page changed, where that costs no unsaved change. @param {UserProfile} profile */
   take(profile) {
     // What is being reviewed or sent is not changed under anybody's hands.
     if (profile.version === this.version || this.isOpen || this.isBusy) return;
@@ -296,9 +295,9 @@ export class MetadataSection {
 
   /** Somebody else was faster. @param {ApiError} refused */
   async conflict(refused) {
-    /** @type {Profile} */ let profile;
+    /** @type {UserProfile} */ let profile;
     try {
-      profile = await fetchProfile(this.shared.profile.id);
+      profile = await fetchUser(this.shared.profile.id);
     } catch (error) {
       this.complain(/** @type {ApiError} */ (error));
       return;
@@ -312,9 +311,9 @@ export class MetadataSection {
     const named = parts.flatMap(({ pane, theirs }) => theirs.map(({ key }) => `${pane.bag}.${key}`));
     const told = Array.isArray(refused.body?.changed) ? refused.body.changed.map((/** @type {any} */ one) => one.path).filter((/** @type {any} */ path) => typeof path === "string") : [];
     const paths = named.length > 0 ? named : told.length > 0 ? told : ["something outside the metadata"];
-    const actors = await others(profile, this.version);
+    const actors = await others(this.shared.past, this.version);
     fill(this.notice, h("div", { class: "banner info", role: "alert", "data-testid": "disjoint" },
-      h("div", null, `Version ${profile.version}`, actors.length > 0 && [" by ", actors.flatMap((actor, at) => [at > 0 && ", ", h("code", null, actor)])], " changed ", paths.flatMap((path, at) => [at > 0 && ", ", h("code", null, path)]), "; your change does not touch it."),
+      h("div", null, `Version ${profile.version}`, actors.length > 0 && [" by ", actors.flatMap((actor, at) => [at > 0 && ", ", h("code", null, actor)])], " changed ", paths.flatMap((/** @type {string} */ path, /** @type {number} */ at) => [at > 0 && ", ", h("code", null, path)]), "; your change does not touch it."),
       h("button", { class: "btn primary", type: "button", "data-testid": "save-on-top", onclick: () => {
         for (const { pane, mine } of parts) pane.rebase(profile, mine);
         this.version = profile.version;
@@ -324,7 +323,7 @@ export class MetadataSection {
   }
 
   /**
-   * Asks about every key both changed. @param {Profile} profile
+   * Asks about every key both changed. @param {UserProfile} profile
    * @param {{ pane: Pane, mine: Change[] }[]} parts @param {{ key: string, bag: string, mine: Change, theirs: Change }[]} clashes
    */
   async choose(profile, parts, clashes) {
@@ -359,9 +358,9 @@ export class MetadataSection {
     else { this.keepDrafts(); toast("Theirs was kept; nothing was sent"); }
   }
 
-  /** Takes a saved change back, as a new version. @param {{ bag: string, changes: Change[] }[]} saved @param {Profile} after */
+  /** Takes a saved change back, as a new version. @param {{ bag: string, changes: Change[] }[]} saved @param {UserProfile} after */
   async undo(saved, after) {
-    const back = (/** @type {Profile} */ profile) => bodyOf(saved.map(({ bag, changes }) => ({ bag, base: profile.bag(bag), changes: inverse(changes) })));
+    const back = (/** @type {UserProfile} */ profile) => bodyOf(saved.map(({ bag, changes }) => ({ bag, base: profile.bag(bag), changes: inverse(changes) })));
     fill(this.notice);
     try {
       let profile;
@@ -369,7 +368,7 @@ export class MetadataSection {
         profile = await this.send(back(after), after.version);
       } catch (error) {
         if (!(error instanceof ApiError) || error.status !== 412) throw error;
-        const current = await fetchProfile(after.id);
+        const current = await fetchUser(after.id);
         const lost = saved.flatMap(({ bag, changes }) => overlap(inverse(changes), diff(after.bag(bag), current.bag(bag))).map(({ key }) => `${bag}.${key}`));
         const text = h("p", null, "Version ", current.version, " changed ", h("code", null, lost.join(", ")), " since. Undo puts back what was there before your change.");
         if (lost.length > 0 && !(await confirmed("Undo over somebody else's change?", text, "Undo anyway", "danger"))) return;

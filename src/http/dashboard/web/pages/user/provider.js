@@ -2,13 +2,13 @@
 // What the identity provider said, and what an application sees that prefers user_metadata.
 
 import { badge, fill, h, icon, linked } from "../../lib/dom.js";
-import { compact, isTruthy, members, read, shown } from "../../lib/json.js";
+import { isTruthy, members, shown } from "../../lib/json.js";
 import * as session from "../../lib/session.js";
 
 /** Members of the profile that Dossier keeps itself. */
 const OURS = new Set(["user_id", "identities", "user_metadata", "app_metadata", "created_at", "updated_at", "last_login", "last_ip", "logins_count", "last_password_reset", "blocked", "multifactor", "email_verified", "phone_verified", "blocked_for"]);
 
-/** @param {import("../user.js").Shared} shared @param {((key: string, raw: string) => void) | null} override none where nothing can be changed */
+/** @param {import("../../lib/tabs.js").Shared} shared @param {((key: string, raw: string) => void) | null} override none where nothing can be changed */
 export function providerSection(shared, override) {
   const head = h("header");
   const body = h("div", { class: "stack-s" });
@@ -40,12 +40,5 @@ export function providerSection(shared, override) {
   return h("section", { class: "sect", "aria-labelledby": "h-idp", "data-testid": "section-idp" }, head, body);
 }
 
-/** The identities with their attributes as JSON text. @param {import("../user.js").Profile} profile */
-function identities(profile) {
-  const text = profile.raw("identities") ?? "[]";
-  const { node } = read(text);
-  return (node?.items ?? []).map((item) => {
-    const own = new Map((item.members ?? []).map(({ key, value }) => [key, compact(text, value)]));
-    return { provider: shown(own.get("provider")), connection: shown(own.get("connection")), attributes: members(own.get("profileData") ?? "{}") };
-  });
-}
+/** The identities with their attributes as JSON text. @param {import("../../lib/profile.js").UserProfile} profile */
+const identities = (profile) => profile.identities.map((own) => ({ provider: shown(own.get("provider")), connection: shown(own.get("connection")), attributes: members(own.get("profileData") ?? "{}") }));

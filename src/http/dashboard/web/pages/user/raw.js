@@ -6,7 +6,7 @@ import { badge, copy, fill, h } from "../../lib/dom.js";
 import { grouped } from "../../lib/format.js";
 import { format } from "../../lib/json.js";
 
-/** @param {import("../user.js").Shared} shared @returns {Promise<import("../user.js").Tab>} */
+/** @param {import("../../lib/tabs.js").Shared} shared @returns {Promise<import("../../lib/tabs.js").Tab>} */
 export async function rawTab(shared) {
   const head = h("header");
   const code = h("pre", { class: "code raw", tabindex: "0", "aria-label": "Raw JSON", "data-testid": "raw" });
@@ -18,7 +18,7 @@ export async function rawTab(shared) {
     fill(head, h("h2", { id: "h-raw" }, "Raw JSON"), h("p", { class: "mono" }, `GET ${userPath(profile.id)}`), badge("200", "ok"), h("span", { class: "small muted" }, `etag "${profile.version}" · ${grouped(profile.size)} B`));
     const text = indent.checked ? format(shared.profile.text) : shared.profile.text;
     const wanted = filter.value.toLowerCase();
-    fill(code, wanted ? text.split("\n").filter((line) => line.toLowerCase().includes(wanted)).join("\n") || "No line contains this." : text);
+    fill(code, wanted ? text.split("\n").filter((/** @type {string} */ line) => line.toLowerCase().includes(wanted)).join("\n") || "No line contains this." : text);
   }
   const download = () => {
     const url = URL.createObjectURL(new Blob([shared.profile.text], { type: "application/json" }));

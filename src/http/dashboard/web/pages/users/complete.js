@@ -1,66 +1,60 @@
 // @ts-check
-// Suggestions under the query: field names, then values, as far as the tenant's first users
-// show them; and with nothing typed, the searches made here before.
+// Suggestions under the query: the fields the tenant's users have, then the values of a field
+// that has few; and with nothing typed, the searches made here before.
 
 import { get } from "../../lib/api.js";
 import { fill, h } from "../../lib/dom.js";
 
-const FIELDS = ["app_metadata", "blocked", "created_at", "email", "email.domain", "email_verified", "family_name", "given_name", "identities.connection", "identities.provider", "last_ip", "last_login", "logins_count", "name", "nickname", "phone_number", "phone_verified", "updated_at", "user_id", "user_metadata", "username"];
-const SAMPLE = 100;
-const MAX_VALUES = 20;
+const ASKED = 40;
 const SHOWN = 8;
+/** Who types on needs no answer to every letter. */
+const PAUSE = 120;
 
-/** Paths below a bag with the values seen there. @param {any} value @param {string} path @param {Map<string, Set<string>>} seen */
-function collect(value, path, seen, depth = 0) {
-  if (Array.isArray(value)) { for (const item of value) collect(item, path, seen, depth); return; }
-  if (value !== null && typeof value === "object") {
-    if (depth < 6) for (const [key, inner] of Object.entries(value)) collect(inner, `${path}.${key}`, seen, depth + 1);
-    return;
-  }
-  if (value === null) return;
-  if (!seen.has(path)) seen.set(path, new Set());
-  const text = String(value);
-  if (text.length <= 40) seen.get(path)?.add(/^[A-Za-z0-9_.@+-]+$/.test(text) ? text : JSON.stringify(text));
+const NAME = String.raw`[\p{L}_](?:[\p{L}\p{N}_.-]|\\.)*`;
+const VALUE = new RegExp(String.raw`(${NAME}):("(?:[^"\\]|\\.)*|[^\s()\[\]{}":]*)$`, "u");
+const FIELD = new RegExp(`${NAME}$`, "u");
+
+/** What the server said, while the page is open. @type {Map<string, Promise<any>>} */
+const heard = new Map();
+
+/** @param {"fields" | "values"} what @param {Record<string, string>} asked @returns {Promise<any>} */
+function ask(what, asked) {
+  const path = `/dossier/v1/search/${what}?${new URLSearchParams({ ...asked, limit: String(ASKED) })}`;
+  const known = heard.get(path);
+  if (known) return known;
+  // Without the right to read users, or without an answer, there is nothing to suggest.
+  const answer = get(path).then((one) => one.json()[what], () => { heard.delete(path); return []; });
+  heard.set(path, answer);
+  return answer;
 }
 
-/** What the first users have. @returns {Promise<Map<string, Set<string>>>} */
-async function vocabulary() {
-  /** @type {Map<string, Set<string>>} */ const seen = new Map(FIELDS.map((field) => [field, new Set()]));
-  try {
-    const users = (await get(`/api/v2/users?per_page=${SAMPLE}&fields=user_metadata,app_metadata,identities,blocked,email_verified`)).json();
-    for (const { user_metadata: own, app_metadata: app, identities } of users) {
-      collect(own ?? {}, "user_metadata", seen);
-      collect(app ?? {}, "app_metadata", seen);
-      for (const { connection, provider } of identities ?? []) collect({ connection, provider }, "identities", seen);
-    }
-    for (const field of ["blocked", "email_verified", "phone_verified"]) seen.set(field, new Set(["true", "false"]));
-  } catch {
-    // Without the right to list users there is nothing to suggest but the fields.
-  }
-  return seen;
+/** Fields that begin so; those a value can stand after, or all. @param {string} prefix @param {boolean} isAny @returns {Promise<string[]>} */
+async function fields(prefix, isAny) {
+  /** @type {{ field: string, kinds: string[] }[]} */ const found = await ask("fields", { prefix });
+  return found.filter(({ kinds }) => isAny || kinds.some((kind) => kind !== "nested")).map(({ field }) => field);
 }
 
-/** What could stand where the caret is. @param {string} before @param {Map<string, Set<string>>} known */
-function suggestions(before, known) {
-  const value = /([A-Za-z_][\w.-]*):([^\s()[\]{}]*)$/.exec(before);
+/** What could stand where the caret is. @param {string} before @returns {Promise<{ typed: string, found: string[] }>} */
+async function suggestions(before) {
+  const value = VALUE.exec(before);
   if (value) {
-    const [, path, typed] = value;
-    const values = known.get(path);
-    if (!values || values.size > MAX_VALUES) return { typed, found: [] };
-    return { typed, found: [...values].filter((one) => one.startsWith(typed) && one !== typed).sort() };
+    const [, field, typed] = value;
+    if (field === "_exists_") return { typed, found: (await fields(typed, true)).filter((one) => one !== typed) };
+    const prefix = typed.startsWith('"') ? typed.slice(1).replace(/\\(.)/g, "$1") : typed;
+    /** @type {{ term: string }[]} */ const found = await ask("values", { field, prefix });
+    return { typed, found: found.map(({ term }) => term).filter((one) => one !== typed) };
   }
-  const [typed] = /[A-Za-z_][\w.-]*$/.exec(before) ?? [""];
-  if (typed === "") return { typed, found: [] };
-  return { typed, found: [...known.keys()].filter((one) => one.startsWith(typed)).sort().map((one) => `${one}:`) };
+  const isQuoted = before.replace(/\\./g, "").split('"').length % 2 === 0;
+  const [typed] = (!isQuoted && FIELD.exec(before)) || [""];
+  return { typed, found: typed === "" ? [] : (await fields(typed, false)).map((one) => `${one}:`) };
 }
 
 /** Puts suggestions under an input. @param {HTMLInputElement} input @param {() => string[]} recent */
 export function withSuggestions(input, recent) {
   const list = h("ul", { class: "card menu-list options", role: "listbox", id: "suggestions", "aria-label": "Suggestions", hidden: true });
   for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", "suggestions"], ["aria-expanded", "false"]]) input.setAttribute(name, value);
-  /** @type {Promise<Map<string, Set<string>>> | null} */ let loading = null;
   /** @type {{ text: string, from: number }[]} */ let options = [];
-  let active = -1;
+  let [active, timer, turn] = [-1, 0, 0];
 
   function draw() {
     const isOpen = options.length > 0;
@@ -70,7 +64,7 @@ export function withSuggestions(input, recent) {
     if (active >= 0) input.setAttribute("aria-activedescendant", `suggestion-${active}`);
     else input.removeAttribute("aria-activedescendant");
   }
-  function close() { options = []; active = -1; draw(); }
+  function close() { clearTimeout(timer); turn += 1; options = []; active = -1; draw(); }
   /** @param {number} at */
   function take(at) {
     const { text, from } = options[at];
@@ -81,20 +75,23 @@ export function withSuggestions(input, recent) {
     if (text.endsWith(":")) look();
   }
   async function look() {
-    loading ??= vocabulary();
-    const known = await loading;
-    if (document.activeElement !== input) return;
+    clearTimeout(timer);
+    const mine = (turn += 1);
     const caret = input.selectionStart ?? input.value.length;
+    /** @type {{ text: string, from: number }[]} */ let next;
     if (input.value === "") {
-      options = recent().map((text) => ({ text, from: 0 }));
+      next = recent().map((text) => ({ text, from: 0 }));
     } else {
-      const { typed, found } = suggestions(input.value.slice(0, caret), known);
-      options = found.slice(0, SHOWN).map((text) => ({ text, from: caret - typed.length }));
+      const { typed, found } = await suggestions(input.value.slice(0, caret));
+      next = found.slice(0, SHOWN).map((text) => ({ text, from: caret - typed.length }));
     }
+    if (mine !== turn || document.activeElement !== input) return;
+    options = next;
     active = -1;
     draw();
   }
-  input.addEventListener("input", look);
+  // What is shown is about what was there before the letter.
+  input.addEventListener("input", () => { close(); timer = window.setTimeout(look, PAUSE); });
   input.addEventListener("focus", look);
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {
