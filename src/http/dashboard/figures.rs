@@ -106,6 +106,10 @@ pub(super) fn config(call: &Call) -> Result<HttpResponse, Problem> {
     Ok(v2::json(StatusCode::OK, now.to_string()))
 }
 
+/// A session carries its prefixes along.
+const MAX_PREFIXES: usize = 50;
+const MAX_PREFIX_BYTES: usize = 255;
+
 pub(super) static LINK: Schema = Schema {
     properties: &[
         property("tenant", Shape::Text(1, 63), "Whose dashboard; default: this tenant"),
@@ -130,6 +134,10 @@ pub(super) async fn invite(mut call: Call) -> Result<HttpResponse, Problem> {
     }
     let role = body.get_str("role").and_then(|name| Role::parse(&name)).unwrap_or(Role::Admin);
     let prefixes = body.get_strings("prefixes").unwrap_or_default();
+    if prefixes.len() > MAX_PREFIXES || prefixes.iter().any(|one| one.len() > MAX_PREFIX_BYTES) {
+        let text = format!("At most {MAX_PREFIXES} prefixes of {MAX_PREFIX_BYTES} bytes");
+        return Err(Problem::body(schema::message(&text, "prefixes", "")));
+    }
     if !prefixes.is_empty() && role != Role::Editor {
         let message = schema::message("Only the role editor has prefixes", "prefixes", "");
         return Err(Problem::body(message));

@@ -6,6 +6,7 @@
 pub mod assets;
 mod figures;
 mod guard;
+mod kept;
 pub mod session;
 
 pub use guard::{Bounds, let_in};
@@ -14,7 +15,7 @@ use super::call::Call;
 use super::problem::Problem;
 use super::random;
 use super::route::{Access, Answering, Dialect, Route};
-use super::services::Services;
+use super::services::{Services, token_tenant};
 use crate::config::Loaded;
 use crate::domain::json::{self, Builder};
 use crate::domain::permit::Caller;
@@ -87,9 +88,7 @@ pub static ROUTES: &[Route] = &[
     route("POST", "/ui/session", Access::Own, "Sign in with a link's code or a token", |call| {
         Box::pin(sign_in(call))
     }),
-    route("DELETE", "/ui/session", Access::Own, "Sign out", |call| {
-        Box::pin(async move { sign_out(&call) })
-    }),
+    route("DELETE", "/ui/session", Access::Own, "Sign out", |call| Box::pin(sign_out(call))),
     route("GET", "/ui/a/{folder}/{*path}", Access::Open, "A file of the dashboard", |call| {
         Box::pin(async move { file(&call) })
     }),
@@ -221,23 +220,34 @@ async fn sign_in(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = call.json().await?;
     let longest = call.services.settings().auth.session_ttl;
     let mut expires = session::later(call.valid_at, longest);
+    let (keys, own) = (call.services.keys(), call.tenant.clone());
+    let tenant = token_tenant(&own);
+    let mut key = keys.current(tenant);
     let pass = if let Some(code) = body.get_str("once") {
         let link = call.services.dashboard.sessions.redeem(&code, call.tenant.uid(), call.valid_at);
         Pass::Link(link.ok_or_else(|| {
             Problem::new(401, "invalid_link", "This link was used already, or its time is over.")
         })?)
     } else if let Some(token) = body.get_str("token") {
-        let verified = call.verified(token.trim())?;
-        expires = expires.min(Timestamp::from_millis(verified.claims.exp.saturating_mul(1000)));
-        Pass::Token(token.trim().to_owned())
+        let claims = &call.verified(token.trim())?.claims;
+        expires = expires.min(Timestamp::from_millis(claims.exp.saturating_mul(1000)));
+        key = keys.key_of(tenant, token.trim()).ok_or_else(Problem::internal)?;
+        Pass::Token(Box::new(claims.clone()))
     } else {
         return Err(Problem::body("Either \"once\" or \"token\" is wanted."));
     };
-    let opened = Session { tenant: call.tenant.uid(), pass, expires };
+    let opened = Session { tenant: own.uid(), pass, key, expires };
     guard::enter(&mut call, &opened)?;
     log::info!(tenant = call.tenant.id(), subject = call.caller.subject, request_id = call.request_id; "signed in to the dashboard");
     let text = told(&call, Some(&opened));
-    let value = call.services.dashboard.sessions.open(opened, call.valid_at);
+    let value = match kept::open(&call, &opened).await {
+        // Just when nothing can be written somebody may have to look.
+        Err(problem) if problem.status >= 500 => {
+            log::warn!(tenant = call.tenant.id(), status = problem.status, request_id = call.request_id; "a session could not be kept, it ends with this process");
+            call.services.dashboard.sessions.open(opened, call.valid_at)
+        }
+        kept => kept?,
+    };
     let seconds = (expires.seconds() - call.valid_at.seconds()).max(0);
     let cookie = set_cookie(&call, &value, u64::try_from(seconds).unwrap_or_default());
     Ok(answer(text, Some(cookie)))
@@ -252,13 +262,15 @@ fn who(mut call: Call) -> Result<HttpResponse, Problem> {
     Ok(answer(told(&call, session.as_deref()), None))
 }
 
-fn sign_out(call: &Call) -> Result<HttpResponse, Problem> {
-    served(call)?;
-    guard::same_origin(call)?;
-    if let Some(value) = cookie(call) {
+/// Ends the session. When this is answered, no restart brings it back.
+async fn sign_out(call: Call) -> Result<HttpResponse, Problem> {
+    served(&call)?;
+    guard::same_origin(&call)?;
+    if let Some(value) = cookie(&call) {
         call.services.dashboard.sessions.close(value);
+        kept::close(&call, value).await?;
     }
-    Ok(answer(told(call, None), Some(set_cookie(call, "", 0))))
+    Ok(answer(told(&call, None), Some(set_cookie(&call, "", 0))))
 }
 
 fn answer(body: String, cookie: Option<String>) -> HttpResponse {

@@ -9,6 +9,7 @@ mod live;
 mod looks;
 mod safety;
 mod saving;
+mod sessions;
 mod user;
 mod users;
 

@@ -2,7 +2,7 @@
 // The shell: which page an address means, the rail, the top bar, the theme, the shortcuts.
 
 import { confirmed } from "./lib/dialog.js";
-import { failure, fill, h, icon } from "./lib/dom.js";
+import { failure, fill, h, icon, toast } from "./lib/dom.js";
 import { listen } from "./lib/keys.js";
 import { isKept } from "./lib/past.js";
 import * as session from "./lib/session.js";
@@ -165,8 +165,12 @@ function switchTheme() {
 
 async function signOut() {
   if (!(await mayLeave())) return;
+  try { await session.signOut(); } catch (error) {
+    // While nothing can be written the session cannot be ended for good, and that is said.
+    toast(`You are still signed in. ${/** @type {Error} */ (error).message}`);
+    return;
+  }
   leave();
-  await session.signOut();
   history.pushState(null, "", "/ui/login");
   await show();
 }
