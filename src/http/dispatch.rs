@@ -9,14 +9,17 @@ use super::random;
 use super::rate::{Quota, UNLIMITED};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
+use super::timings::Book;
 use super::{dashboard, health, kv, oauth, openapi, operate, own, patches, v1, v2};
 use crate::domain::diff::{self, Difference};
 use crate::domain::json::Builder;
 use crate::domain::time::Version;
+use crate::store::format::TenantUid;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -72,12 +75,12 @@ pub async fn dispatch(
     let head = request.clone();
     let incoming = Incoming::new(payload);
     let raw = Raw { request, incoming: incoming.clone(), request_id: request_id.clone() };
-    let mut quota = None;
-    let response = answer(raw, services.clone(), &mut quota).await;
+    let mut noted = Noted::default();
+    let response = answer(raw, services.clone(), &mut noted).await;
     let mut response = incoming.settle(&head, response).await;
     let headers = response.headers_mut();
     if dialect_of(head.path()) == Dialect::V2 {
-        quota.unwrap_or_else(|| unmetered(&head, &services)).put(headers);
+        noted.quota.unwrap_or_else(|| unmetered(&head, &services)).put(headers);
     }
     let correlation_id = correlation_id(&head);
     if let Some(id) = &correlation_id {
@@ -91,12 +94,34 @@ pub async fn dispatch(
     }
     add_cors(&head, headers, &services);
     services.requests.fetch_add(1, Ordering::Relaxed);
+    count(&head, &noted, started.elapsed());
     let ids = (request_id.as_str(), correlation_id.as_ref());
     log_access(&head, response.status(), started, ids, &services);
     response
 }
 
-async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -> HttpResponse {
+/// What is learned of a request on its way, for what is said of it afterwards.
+#[derive(Default)]
+struct Noted {
+    quota: Option<Quota>,
+    /// What the tenant had come to when its caller was let in.
+    seen: Option<Version>,
+    tenant: Option<TenantUid>,
+    route: Option<&'static Route>,
+}
+
+/// Writes a request into its worker's book. Who looks at the figures is not part of them.
+fn count(request: &HttpRequest, noted: &Noted, took: Duration) {
+    if noted.route.is_some_and(|route| route.path == dashboard::overview::PATH) {
+        return;
+    }
+    if let Some(book) = request.app_data::<Arc<Book>>() {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        book.write(noted.tenant, is_read, took);
+    }
+}
+
+async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpResponse {
     let path = raw.request.uri().path().to_owned();
     let dialect = dialect_of(&path);
     let settings = services.settings();
@@ -119,10 +144,10 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
         Ok(call) => call,
         Err(problem) => return problem.answer(route.dialect),
     };
-    let mut seen = None;
-    let response = run(call, route, quota, &mut seen).await;
+    (noted.tenant, noted.route) = (Some(call.tenant.uid()), Some(route));
+    let response = run(call, route, noted).await;
     let mut response = response.unwrap_or_else(|problem| problem.answer(route.dialect));
-    if let Some(version) = seen
+    if let Some(version) = noted.seen
         && !response.headers().contains_key(&answer::DOSSIER_VERSION)
     {
         response.headers_mut().insert(answer::DOSSIER_VERSION.clone(), version.get().into());
@@ -136,24 +161,23 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
 }
 
 /// Runs the row's handler. Whom the row lets in is told, on failures and lists as well, a version
-/// that what they are shown is not older than (`seen`; DESIGN.md §3).
+/// that what they are shown is not older than (DESIGN.md §3).
 async fn run(
     mut call: Call,
     route: &'static Route,
-    quota: &mut Option<Quota>,
-    seen: &mut Option<Version>,
+    noted: &mut Noted,
 ) -> Result<HttpResponse, Problem> {
     if let Access::Scopes(scopes) = route.access {
         let authenticated = call.authenticate(scopes);
         if route.dialect == Dialect::V2 {
-            quota.insert(call.metered()).check(call.now)?;
+            noted.quota.insert(call.metered()).check(call.now)?;
         }
         authenticated?;
     }
     expired(&call).await;
     not_older(&call).await?;
     if matches!(route.access, Access::Scopes(_)) {
-        *seen = Some(call.tenant.published().version());
+        noted.seen = Some(call.tenant.published().version());
     }
     if route.method == "GET" || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
         return (route.handler)(call).await;

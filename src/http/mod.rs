@@ -25,6 +25,7 @@ pub mod route;
 pub mod schema;
 pub mod services;
 mod signing_key;
+pub mod timings;
 pub mod tokens;
 pub mod v1;
 pub mod v2;

@@ -6,6 +6,7 @@ use super::oauth::UsedAssertions;
 use super::operate::Operations;
 use super::rate::Rates;
 use super::route::Router;
+use super::timings::Timings;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
 use super::v2::jobs::Exports;
 use crate::config::{Overridable, Settings};
@@ -44,6 +45,8 @@ pub struct Services {
     pub rates: Rates,
     /// Finished exports.
     pub exports: Exports,
+    /// How many requests there are and how long they take.
+    pub timings: Timings,
     /// Requests answered since the start.
     pub requests: AtomicU64,
     /// Where this server can be reached, for issuers, links and the banner.
@@ -104,6 +107,7 @@ impl Services {
             is_ready: AtomicBool::new(false),
             rates: Rates::default(),
             exports: Exports::default(),
+            timings: Timings::default(),
             requests: AtomicU64::new(0),
             addresses,
             dashboard: Dashboard::default(),

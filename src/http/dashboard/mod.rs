@@ -7,6 +7,7 @@ pub mod assets;
 mod figures;
 mod guard;
 mod kept;
+pub mod overview;
 pub mod session;
 
 pub use guard::{Bounds, let_in};
@@ -29,6 +30,9 @@ use assets::ReadAsset;
 use session::{Link, Pass, Role, Session, Sessions};
 use std::sync::{Arc, Mutex};
 
+/// Tells how many bytes of memory the process has in use, where the system says so.
+pub type Memory = dyn Fn() -> Option<u64> + Send + Sync;
+
 /// What the dashboard keeps for itself.
 pub struct Dashboard {
     /// Links and sessions.
@@ -39,6 +43,8 @@ pub struct Dashboard {
     pub snapshots: Arc<SnapshotState>,
     /// Whether data outlives the process.
     pub is_memory: bool,
+    /// Tells how many bytes of memory the process has in use.
+    pub memory: Option<Box<Memory>>,
     /// When the server began.
     pub started: Timestamp,
     /// Reads files from disk while they are being worked on.
@@ -52,6 +58,7 @@ impl Default for Dashboard {
             loaded: Arc::new(Mutex::new(Loaded::defaults())),
             snapshots: Arc::default(),
             is_memory: true,
+            memory: None,
             started: Timestamp::from_millis(0),
             read: None,
         }
@@ -104,10 +111,10 @@ pub static ROUTES: &[Route] = &[
     ),
     route(
         "GET",
-        "/dossier/v1/overview",
+        overview::PATH,
         Access::Scopes(&[Scope::READ_USERS]),
         "Figures of this tenant and server",
-        |call| Box::pin(async move { Ok(figures::overview(&call)) }),
+        |call| Box::pin(async move { Ok(overview::overview(&call)) }),
     ),
     route(
         "GET",

@@ -3,6 +3,7 @@
 mod access;
 mod browser;
 mod clients;
+mod figures;
 mod files;
 mod history;
 mod live;
