@@ -77,6 +77,7 @@ static ASSETS: &[Asset] = &[
     own!("pages/users.js", SCRIPT),
     own!("pages/users/complete.js", SCRIPT),
     own!("pages/users/import.js", SCRIPT),
+    own!("pages/users/samples.js", SCRIPT),
     Asset {
         path: EDITOR,
         mime: SCRIPT,

@@ -8,6 +8,7 @@ mod files;
 mod history;
 mod live;
 mod looks;
+mod many;
 mod safety;
 mod saving;
 mod sessions;

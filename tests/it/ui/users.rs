@@ -40,6 +40,42 @@ fn ui_58_empty_lists_say_what_to_do() {
 }
 
 #[test]
+fn ui_58_without_users_one_is_made_imported_or_in_test_mode_a_hundred_are_loaded() {
+    let Some(desk) = desk_on(Setup::default().set("test.enabled=true").start()) else { return };
+    desk.open("/ui/t/default/users");
+    let empty = "[data-testid=no-users]";
+    desk.browser.click(&format!("{empty} .btn.primary"));
+    desk.browser.until_there("[data-testid=create-user]");
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until("!document.querySelector('dialog')");
+    desk.browser.click(&format!("{empty} .btn:nth-of-type(2)"));
+    desk.browser.until_there("[data-testid=import] input[type=file]");
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until("!document.querySelector('dialog')");
+    desk.browser.click("[data-testid=samples]");
+    desk.browser
+        .until_text("[data-testid=import-state]", "100 rows: 100 new, 0 changed, 0 refused");
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until_text("[data-testid=summary]", "100 users");
+    let found =
+        desk.server.get("/api/v2/users?q=app_metadata.plan:gold&include_totals=true&per_page=1");
+    assert_eq!(found.expect(200).json()["total"], 25);
+    desk.quiet();
+}
+
+#[test]
+fn ui_58_samples_are_for_test_mode_and_for_who_may_make_users() {
+    let Some(desk) = desk() else { return };
+    desk.open("/ui/t/default/users");
+    assert!(!desk.browser.has("[data-testid=samples]"));
+    desk.browser.click("[data-testid=sign-out]");
+    desk.browser.until_there("#pass");
+    desk.sign_in(r#"{"role":"viewer"}"#);
+    desk.open("/ui/t/default/users");
+    assert_eq!(desk.browser.texts("[data-testid=no-users] .btn"), ["Copy the command"]);
+}
+
+#[test]
 fn a_user_is_created_here() {
     let Some(desk) = desk() else { return };
     desk.open("/ui/t/default/users");
