@@ -2,11 +2,12 @@
 
 use super::answer;
 use super::call::{Call, Raw, host_of};
-use super::incoming::Incoming;
+use super::incoming::{self, Incoming};
 use super::problem::Problem;
 use super::query::DRY_RUN;
 use super::random;
 use super::rate::{Quota, UNLIMITED};
+use super::request_log::{self, Body, Entry};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
 use super::timings::Book;
@@ -17,7 +18,7 @@ use crate::domain::time::Version;
 use crate::store::format::TenantUid;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,6 +52,8 @@ pub static TABLES: &[&[Route]] = &[
     own::tenants::ROUTES,
     own::fork::ROUTES,
     own::person::ROUTES,
+    own::requests::ROUTES,
+    own::tokens::ROUTES,
     health::ROUTES,
     operate::ROUTES,
     openapi::ROUTES,
@@ -74,9 +77,12 @@ pub async fn dispatch(
     let request_id = random::request_id();
     let head = request.clone();
     let incoming = Incoming::new(payload);
+    let is_kept = services.is_test_mode;
+    let incoming = if is_kept { incoming.keeping() } else { incoming };
     let raw = Raw { request, incoming: incoming.clone(), request_id: request_id.clone() };
     let mut noted = Noted::default();
     let response = answer(raw, services.clone(), &mut noted).await;
+    let (response, told) = if is_kept { request_log::told(response) } else { (response, None) };
     let mut response = incoming.settle(&head, response).await;
     let headers = response.headers_mut();
     if dialect_of(head.path()) == Dialect::V2 {
@@ -94,7 +100,11 @@ pub async fn dispatch(
     }
     add_cors(&head, headers, &services);
     services.requests.fetch_add(1, Ordering::Relaxed);
-    count(&head, &noted, started.elapsed());
+    let took = started.elapsed();
+    count(&head, &noted, took);
+    if is_kept {
+        keep(&head, &response, noted, (incoming.kept(), told), (&request_id, took), &services);
+    }
     let ids = (request_id.as_str(), correlation_id.as_ref());
     log_access(&head, response.status(), started, ids, &services);
     response
@@ -108,6 +118,9 @@ struct Noted {
     seen: Option<Version>,
     tenant: Option<TenantUid>,
     route: Option<&'static Route>,
+    /// Who asked, where the row wants to know.
+    subject: String,
+    user_id: Option<String>,
 }
 
 /// Writes a request into its worker's book. Who looks at the figures is not part of them.
@@ -119,6 +132,42 @@ fn count(request: &HttpRequest, noted: &Noted, took: Duration) {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         book.write(noted.tenant, is_read, took);
     }
+}
+
+/// Keeps a request for who looks at them, in test mode. Looking is not kept itself.
+fn keep(
+    request: &HttpRequest,
+    response: &HttpResponse,
+    noted: Noted,
+    (came, went): (Option<Bytes>, Option<Bytes>),
+    (request_id, took): (&str, Duration),
+    services: &Services,
+) {
+    let Some(tenant) = noted.tenant else { return };
+    let path = request.uri().path();
+    let is_looking = [own::requests::PATH, dashboard::overview::PATH].contains(&path);
+    if is_looking || path.starts_with("/ui/") {
+        return;
+    }
+    let came = came.or_else(|| (!incoming::has_body(request)).then(Bytes::new));
+    let (came, went) = (Body::of(path, came.as_deref()), Body::of(path, went.as_deref()));
+    let entry = Entry {
+        id: 0,
+        at: services.now().millis(),
+        method: request.method().to_string(),
+        path: request_log::shown_path(path).into_owned(),
+        query: request_log::shown_query(request.query_string()),
+        status: response.status().as_u16(),
+        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        request_id: request_id.to_owned(),
+        subject: noted.subject,
+        user_id: noted.user_id.or_else(|| went.user_made(path)),
+        is_dashboard: !request.headers().contains_key(header::AUTHORIZATION)
+            && request.headers().contains_key(header::COOKIE),
+        request: came,
+        response: went,
+    };
+    services.request_log.keep(tenant, entry, services.settings().test.requests);
 }
 
 async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpResponse {
@@ -145,6 +194,9 @@ async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpRe
         Err(problem) => return problem.answer(route.dialect),
     };
     (noted.tenant, noted.route) = (Some(call.tenant.uid()), Some(route));
+    if call.services.is_test_mode {
+        noted.user_id = call.user_named();
+    }
     let response = run(call, route, noted).await;
     let mut response = response.unwrap_or_else(|problem| problem.answer(route.dialect));
     if let Some(version) = noted.seen
@@ -173,6 +225,9 @@ async fn run(
             noted.quota.insert(call.metered()).check(call.now)?;
         }
         authenticated?;
+        if call.services.is_test_mode {
+            noted.subject.clone_from(&call.caller.subject);
+        }
     }
     expired(&call).await;
     not_older(&call).await?;

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod query;
 pub mod random;
 pub mod rate;
+pub mod request_log;
 pub mod route;
 pub mod schema;
 pub mod services;

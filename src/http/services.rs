@@ -5,6 +5,7 @@ use super::names::KnownNames;
 use super::oauth::UsedAssertions;
 use super::operate::Operations;
 use super::rate::Rates;
+use super::request_log::RequestLog;
 use super::route::Router;
 use super::timings::Timings;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
@@ -47,6 +48,10 @@ pub struct Services {
     pub exports: Exports,
     /// How many requests there are and how long they take.
     pub timings: Timings,
+    /// Whether the server is for tests of other programs; it takes a restart to change that.
+    pub is_test_mode: bool,
+    /// The latest requests, in test mode.
+    pub request_log: RequestLog,
     /// Requests answered since the start.
     pub requests: AtomicU64,
     /// Where this server can be reached, for issuers, links and the banner.
@@ -108,6 +113,8 @@ impl Services {
             rates: Rates::default(),
             exports: Exports::default(),
             timings: Timings::default(),
+            is_test_mode: settings.test.enabled,
+            request_log: RequestLog::default(),
             requests: AtomicU64::new(0),
             addresses,
             dashboard: Dashboard::default(),

@@ -154,6 +154,14 @@ impl Call {
     /// # Errors
     /// 400 or 401.
     pub fn verified(&self, token: &str) -> Result<Arc<Verified>, Problem> {
+        Ok(self.verified_or_why(token)?)
+    }
+
+    /// The same, with the reason in full: for who asks what is wrong with a token.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn verified_or_why(&self, token: &str) -> Result<Arc<Verified>, TokenError> {
         let names = self.names();
         self.verified_for(token, &names.issuers, &names.management)
     }
@@ -164,7 +172,7 @@ impl Call {
     /// 400 or 401.
     pub fn verified_for_userinfo(&self, token: &str) -> Result<Arc<Verified>, Problem> {
         let names = self.names();
-        self.verified_for(token, &names.issuers, &names.userinfo)
+        Ok(self.verified_for(token, &names.issuers, &names.userinfo)?)
     }
 
     fn verified_for(
@@ -172,7 +180,7 @@ impl Call {
         token: &str,
         issuers: &[String],
         audiences: &[String],
-    ) -> Result<Arc<Verified>, Problem> {
+    ) -> Result<Arc<Verified>, TokenError> {
         let keys = self.services.keys();
         let last = self.request.conn_data::<LastToken>();
         let tenant = token_tenant(&self.tenant);

@@ -319,7 +319,7 @@ fn told(call: &Call, session: Option<&Session>) -> String {
     let is_default = call.tenant.uid() == call.services.directory.default_tenant().uid();
     out.string("url", &public_url)
         .flag("remote_images", Some(settings.dashboard.remote_images))
-        .flag("test_mode", Some(settings.test.enabled))
+        .flag("test_mode", Some(call.services.is_test_mode))
         .flag("is_default_tenant", Some(is_default))
         .flag("history", Some(call.services.history.is_some()))
         .raw("limits", &limits.finish())

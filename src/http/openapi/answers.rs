@@ -132,6 +132,9 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
     ("POST", &["/dossier/v1/snapshots"], In("snapshots", "Snapshot")),
     ("POST", &["/dossier/v1/login-links"], Whole("LoginLink")),
     ("GET", &["/dossier/v1/overview"], Whole("Overview")),
+    ("GET", &["/dossier/v1/requests"], In("requests", "Request")),
+    ("POST", &["/dossier/v1/tokens"], Whole("Token")),
+    ("POST", &["/dossier/v1/tokens/inspect"], Whole("Inspected")),
     ("GET", &["/dossier/v1/exports/{file}"], NoJson),
     (
         "GET POST",
@@ -328,6 +331,18 @@ const SHAPES: &[(&str, &str, &str)] = &[
         "Minute",
         "reads writes p50_micros p99_micros",
         "reads:integer[] writes:integer[] p50_micros:integer? p99_micros:integer?",
+    ),
+    (
+        "Request",
+        "id at method path query status micros request_id subject dashboard request response",
+        "id:integer at:integer method:string path:string query:string status:integer \
+         micros:integer request_id:string subject:string user_id:string dashboard:boolean \
+         request:object response:object",
+    ),
+    (
+        "Inspected",
+        "header claims valid unknown_scopes",
+        "header:object? claims:object? valid:boolean reason:string unknown_scopes:string[]",
     ),
     ("Mailbox", "waiting capacity", "waiting:integer capacity:integer"),
     (

@@ -44,6 +44,8 @@ static DETAILS: &[&[Detail]] = &[
     own::tenants::DETAILS,
     own::fork::DETAILS,
     own::person::DETAILS,
+    own::requests::DETAILS,
+    own::tokens::DETAILS,
     super::dashboard::DETAILS,
     super::operate::DETAILS,
 ];

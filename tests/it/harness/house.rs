@@ -144,7 +144,9 @@ impl House {
         ));
         tenant::seed(directory.default_tenant(), seeds(""), NOW).await.unwrap();
         let addresses = Addresses { http: "127.0.0.1:80".to_owned(), https: None };
-        let settings = Arc::new(Settings::default());
+        let mut settings = Settings::default();
+        settings.test.enabled = true;
+        let settings = Arc::new(settings);
         let ring = RING.get_or_init(ring).clone();
         let history = folder.as_ref().map(|folder| history(folder.path(), &directory, &journal));
         let (wall, steady) = (clocks.clone(), clocks.clone());

@@ -9,9 +9,11 @@ mod history;
 mod live;
 mod looks;
 mod many;
+mod requests;
 mod safety;
 mod saving;
 mod sessions;
+mod tokens;
 mod user;
 mod users;
 

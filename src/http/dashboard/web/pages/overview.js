@@ -68,7 +68,7 @@ function cards(now) {
   const { journal, history, server } = now;
   const [words, kind] = HEALTH[/** @type {"ok"} */ (journal.health)];
   const [kept, shade] = PAST[/** @type {"ok"} */ (history.health)] ?? [history.health, ""];
-  const each = server && server.users > 0 && server.memory_bytes ? ` (${grouped(server.memory_bytes / server.users)} B for each user)` : "";
+  const each = server && server.users >= 1000 && server.memory_bytes ? ` (${grouped(server.memory_bytes / server.users)} B for each user)` : "";
   return [
     card("journal", "Journal", badge(words, `${kind} push`), fact("Size on disk", size(journal.size_bytes), "journal-size"), fact("Last record", grouped(journal.last_lsn)), fact("Waiting to be written", grouped(journal.waiting)),
       fact("Last sync", now.snapshots.in_memory ? "in memory, nothing is synced" : brief(journal.last_sync_micros))),
