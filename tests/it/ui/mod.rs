@@ -84,6 +84,21 @@ impl Desk {
         self.open(JANE);
     }
 
+    /// Makes five hundred users, four at a time.
+    fn five_hundred(&self) {
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                let server = &self.server;
+                scope.spawn(move || {
+                    for number in 0..125 {
+                        let body = format!(r#"{{"connection":"Username-Password-Authentication","user_id":"p{part}-{number}","email":"p{part}-{number}@example.com"}}"#);
+                        server.json("POST", "/api/v2/users", &body).expect(201);
+                    }
+                });
+            }
+        });
+    }
+
     /// Her profile as the API tells it, byte for byte.
     #[track_caller]
     fn profile(&self) -> String {

@@ -46,17 +46,7 @@ fn ui_70_figures_survive_a_killed_server_without_a_login() {
     desk.server.kill9();
     desk.browser.until_text("[data-testid=live]", "not reachable");
     desk.server.restart_here();
-    std::thread::scope(|scope| {
-        for part in 0..4 {
-            let server = &desk.server;
-            scope.spawn(move || {
-                for number in 0..125 {
-                    let body = format!(r#"{{"connection":"Username-Password-Authentication","user_id":"p{part}-{number}","email":"p{part}-{number}@example.com"}}"#);
-                    server.json("POST", "/api/v2/users", &body).expect(201);
-                }
-            });
-        }
-    });
+    desk.five_hundred();
     desk.browser.until_text(tile, "500");
     desk.browser.until_text("[data-testid=live]", "live");
     assert!(!desk.browser.has("#pass"), "nobody had to sign in again");

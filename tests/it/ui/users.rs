@@ -15,10 +15,6 @@ fn crowd(desk: &super::Desk, count: usize) {
     }
 }
 
-fn crowd_more(desk: &super::Desk) {
-    desk.server.json("POST", "/api/v2/users", r#"{"connection":"Username-Password-Authentication","user_id":"late","email":"late@example.com"}"#).expect(201);
-}
-
 fn ids(desk: &super::Desk) -> Vec<String> {
     let found = desk
         .browser
@@ -256,30 +252,13 @@ fn ui_64_ticked_users_are_patched_and_deleted_together() {
 }
 
 #[test]
-fn ui_70_figures_follow_and_come_back_with_the_server() {
+fn ui_70_figures_follow() {
     let Some(desk) = desk() else { return };
     desk.open("/ui/t/default");
     let tile = "[data-testid=tile-users] .figure";
     assert_eq!(desk.browser.text(tile), "0");
-    std::thread::scope(|scope| {
-        for part in 0..4 {
-            let server = &desk.server;
-            scope.spawn(move || {
-                for number in 0..125 {
-                    let body = format!(r#"{{"connection":"Username-Password-Authentication","user_id":"p{part}-{number}","email":"p{part}-{number}@example.com"}}"#);
-                    server.json("POST", "/api/v2/users", &body).expect(201);
-                }
-            });
-        }
-    });
+    desk.five_hundred();
     desk.browser.until_text(tile, "500");
-    // As a restart looks from the page: no answer for a while, then the server is back.
-    desk.browser.run("window.real = fetch; window.fetch = async () => { throw new TypeError() }");
-    desk.browser.until_text("[data-testid=live]", "not reachable");
-    crowd_more(&desk);
-    desk.browser.run("window.fetch = window.real");
-    desk.browser.until_text("[data-testid=live]", "live");
-    desk.browser.until_text(tile, "501");
 }
 
 #[test]
