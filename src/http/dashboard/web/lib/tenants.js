@@ -12,7 +12,7 @@ export function tenantSwitch() {
   const name = [h("span", { class: "dim small" }, "Tenant"), h("strong", null, tenant)];
   if (!isDefault || !session.can("dossier:operator")) return h("div", { class: "tenant", "data-testid": "tenant" }, name);
   const list = h("ul", { class: "card menu-list tenants" });
-  const others = h("details", { class: "help", "data-testid": "tenant-switch", ontoggle: () => others.open && load(list) },
+  const others = h("details", { class: "switch", "data-testid": "tenant-switch", ontoggle: () => others.open && load(list) },
     h("summary", { class: "btn ghost sm" }, "Switch tenant", icon("down")), list);
   return h("div", { class: "tenant", "data-testid": "tenant" }, name, others);
 }
