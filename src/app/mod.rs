@@ -8,6 +8,7 @@ pub mod declare;
 mod expire;
 pub mod keys;
 pub mod logging;
+pub mod memory;
 pub mod open;
 pub mod operate;
 pub mod point_in_time;

@@ -4,7 +4,7 @@ use super::banner::Banner;
 use super::open::{self, Opened};
 use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::{self, DevelopmentTls, Made};
-use super::{AppError, clock, declare, expire, logging};
+use super::{AppError, clock, declare, expire, logging, memory};
 use crate::config::{Loaded, Settings, StorageMode, TlsMode};
 use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
@@ -132,6 +132,7 @@ fn dashboard(
         loaded,
         snapshots,
         is_memory: settings.storage.mode == StorageMode::Memory,
+        memory: Some(Box::new(memory::resident_bytes)),
         started: clock::now(),
         read,
         ..Dashboard::default()
@@ -254,7 +255,11 @@ fn http_server(
         let address = local_address(address);
         move |source| AppError::Bind { address, source }
     };
-    let app = move || App::new().app_data(services.clone()).default_service(web::to(dispatch));
+    // Called once for each worker, which so has a book of its own.
+    let app = move || {
+        let book = services.timings.book();
+        App::new().app_data(services.clone()).app_data(book).default_service(web::to(dispatch))
+    };
     let mut server = HttpServer::new(app)
         .workers(threads(settings.server.workers))
         .max_connections(settings.server.max_connections)

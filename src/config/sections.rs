@@ -319,5 +319,7 @@ sections! {
     test: Test {
         /// Whether the endpoints that set clocks and reset tenants exist.
         enabled: bool = flag "false", restart;
+        /// Requests of each tenant that are kept in memory, to be looked at; secrets are left out.
+        requests: usize = count "1000" ["requests"] "1" to "10000" zero "none are kept", live;
     }
 }

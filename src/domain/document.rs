@@ -273,6 +273,17 @@ impl Document {
             .map(|(_, raw)| json::unquote(raw).into_owned())
     }
 
+    /// The identities as the profile shows them.
+    pub fn identities_text(&self) -> &str {
+        self.roots().find(|(key, _)| *key == "\"identities\"").map_or("", |(_, raw)| raw)
+    }
+
+    /// The ids the user's linked accounts would have as users of their own.
+    pub fn linked(&self) -> Vec<UserId> {
+        let others = Elements::of(self.identities_text()).skip(1);
+        others.map(|raw| read_identity(raw).id()).collect()
+    }
+
     /// Bytes this document takes.
     pub fn size_bytes(&self) -> usize {
         self.0.len()

@@ -16,6 +16,12 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Box<str>);
 
+impl std::borrow::Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A text that can be no user id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -82,6 +88,13 @@ pub struct Identity {
     pub is_social: bool,
     /// The account's own profile, kept once accounts were linked.
     pub profile_data: Option<Object>,
+}
+
+impl Identity {
+    /// The id a user has whose account this alone is.
+    pub fn id(&self) -> UserId {
+        UserId::trusted(&format!("{}|{}", self.provider, self.user_id))
+    }
 }
 
 /// The path under which a sign-in is noted, for all the attributes it changes.

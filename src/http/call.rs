@@ -176,6 +176,19 @@ impl Call {
         format!("{}/api/v2/", self.origin())
     }
 
+    /// The user the path names, in whatever dialect.
+    pub fn user_named(&self) -> Option<String> {
+        let path = self.route.path;
+        let name = if path.contains("/users/{id}") {
+            "id"
+        } else if path.contains("/user/{userId}") {
+            "userId"
+        } else {
+            return None;
+        };
+        Some(self.params.get(name).to_owned())
+    }
+
     /// The user id in the path; one that can be no id is one nobody has.
     ///
     /// # Errors

@@ -2,21 +2,25 @@
 
 use super::answer;
 use super::call::{Call, Raw, host_of};
-use super::incoming::Incoming;
+use super::incoming::{self, Incoming};
 use super::problem::Problem;
 use super::query::DRY_RUN;
 use super::random;
 use super::rate::{Quota, UNLIMITED};
+use super::request_log::{self, Body, Entry};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
+use super::timings::Book;
 use super::{PLAIN_JSON, dashboard, health, kv, oauth, openapi, operate, own, patches, v1, v2};
 use crate::domain::diff::{self, Difference};
 use crate::domain::json::{self, Builder};
 use crate::domain::time::Version;
+use crate::store::format::TenantUid;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -49,6 +53,8 @@ pub static TABLES: &[&[Route]] = &[
     own::fork::ROUTES,
     own::person::ROUTES,
     own::suggest::ROUTES,
+    own::requests::ROUTES,
+    own::tokens::ROUTES,
     health::ROUTES,
     operate::ROUTES,
     openapi::ROUTES,
@@ -72,13 +78,16 @@ pub async fn dispatch(
     let request_id = random::request_id();
     let head = request.clone();
     let incoming = Incoming::new(payload);
+    let is_kept = services.is_test_mode;
+    let incoming = if is_kept { incoming.keeping() } else { incoming };
     let raw = Raw { request, incoming: incoming.clone(), request_id: request_id.clone() };
-    let mut quota = None;
-    let response = answer(raw, services.clone(), &mut quota).await;
+    let mut noted = Noted::default();
+    let response = answer(raw, services.clone(), &mut noted).await;
+    let (response, told) = if is_kept { request_log::told(response) } else { (response, None) };
     let mut response = incoming.settle(&head, response).await;
     let headers = response.headers_mut();
     if dialect_of(head.path()) == Dialect::V2 {
-        quota.unwrap_or_else(|| unmetered(&head, &services)).put(headers);
+        noted.quota.unwrap_or_else(|| unmetered(&head, &services)).put(headers);
     }
     let correlation_id = correlation_id(&head);
     if let Some(id) = &correlation_id {
@@ -92,12 +101,77 @@ pub async fn dispatch(
     }
     add_cors(&head, headers, &services);
     services.requests.fetch_add(1, Ordering::Relaxed);
+    let took = started.elapsed();
+    count(&head, &noted, took);
+    if is_kept {
+        keep(&head, &response, noted, (incoming.kept(), told), (&request_id, took), &services);
+    }
     let ids = (request_id.as_str(), correlation_id.as_ref());
     log_access(&head, response.status(), started, ids, &services);
     response
 }
 
-async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -> HttpResponse {
+/// What is learned of a request on its way, for what is said of it afterwards.
+#[derive(Default)]
+struct Noted {
+    quota: Option<Quota>,
+    /// What the tenant had come to when its caller was let in.
+    seen: Option<Version>,
+    tenant: Option<TenantUid>,
+    route: Option<&'static Route>,
+    /// Who asked, where the row wants to know.
+    subject: String,
+    user_id: Option<String>,
+}
+
+/// Writes a request into its worker's book. Who looks at the figures is not part of them.
+fn count(request: &HttpRequest, noted: &Noted, took: Duration) {
+    if noted.route.is_some_and(|route| route.path == dashboard::overview::PATH) {
+        return;
+    }
+    if let Some(book) = request.app_data::<Arc<Book>>() {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        book.write(noted.tenant, is_read, took);
+    }
+}
+
+/// Keeps a request for who looks at them, in test mode. Looking is not kept itself.
+fn keep(
+    request: &HttpRequest,
+    response: &HttpResponse,
+    noted: Noted,
+    (came, went): (Option<Bytes>, Option<Bytes>),
+    (request_id, took): (&str, Duration),
+    services: &Services,
+) {
+    let Some(tenant) = noted.tenant else { return };
+    let path = request.uri().path();
+    let is_looking = [own::requests::PATH, dashboard::overview::PATH].contains(&path);
+    if is_looking || path.starts_with("/ui/") {
+        return;
+    }
+    let came = came.or_else(|| (!incoming::has_body(request)).then(Bytes::new));
+    let (came, went) = (Body::of(path, came.as_deref()), Body::of(path, went.as_deref()));
+    let entry = Entry {
+        id: 0,
+        at: services.now().millis(),
+        method: request.method().to_string(),
+        path: request_log::shown_path(path).into_owned(),
+        query: request_log::shown_query(request.query_string()),
+        status: response.status().as_u16(),
+        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        request_id: request_id.to_owned(),
+        subject: noted.subject,
+        user_id: noted.user_id.or_else(|| went.user_made(path)),
+        is_dashboard: !request.headers().contains_key(header::AUTHORIZATION)
+            && request.headers().contains_key(header::COOKIE),
+        request: came,
+        response: went,
+    };
+    services.request_log.keep(tenant, entry, services.settings().test.requests);
+}
+
+async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpResponse {
     let path = raw.request.uri().path().to_owned();
     let dialect = dialect_of(&path);
     let settings = services.settings();
@@ -120,10 +194,13 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
         Ok(call) => call,
         Err(problem) => return problem.answer(route.dialect),
     };
-    let mut seen = None;
-    let response = run(call, route, quota, &mut seen).await;
+    (noted.tenant, noted.route) = (Some(call.tenant.uid()), Some(route));
+    if call.services.is_test_mode {
+        noted.user_id = call.user_named();
+    }
+    let response = run(call, route, noted).await;
     let mut response = response.unwrap_or_else(|problem| problem.answer(route.dialect));
-    if let Some(version) = seen
+    if let Some(version) = noted.seen
         && !response.headers().contains_key(&answer::DOSSIER_VERSION)
     {
         response.headers_mut().insert(answer::DOSSIER_VERSION.clone(), version.get().into());
@@ -137,24 +214,26 @@ async fn answer(raw: Raw, services: Data<Services>, quota: &mut Option<Quota>) -
 }
 
 /// Runs the row's handler. Whom the row lets in is told, on failures and lists as well, a version
-/// that what they are shown is not older than (`seen`; DESIGN.md §3).
+/// that what they are shown is not older than (DESIGN.md §3).
 async fn run(
     mut call: Call,
     route: &'static Route,
-    quota: &mut Option<Quota>,
-    seen: &mut Option<Version>,
+    noted: &mut Noted,
 ) -> Result<HttpResponse, Problem> {
     if let Access::Scopes(scopes) = route.access {
         let authenticated = call.authenticate(scopes);
         if route.dialect == Dialect::V2 {
-            quota.insert(call.metered()).check(call.now)?;
+            noted.quota.insert(call.metered()).check(call.now)?;
         }
         authenticated?;
+        if call.services.is_test_mode {
+            noted.subject.clone_from(&call.caller.subject);
+        }
     }
     expired(&call).await;
     not_older(&call).await?;
     if matches!(route.access, Access::Scopes(_)) {
-        *seen = Some(call.tenant.published().version());
+        noted.seen = Some(call.tenant.published().version());
     }
     if !changes(route) || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
         return (route.handler)(call).await;

@@ -36,7 +36,7 @@ fn live(_: &Call) -> HttpResponse {
 }
 
 /// How the history is. It stands in nobody's way, so it makes nothing unready.
-fn history_of(services: &Services) -> &'static str {
+pub(super) fn history_of(services: &Services) -> &'static str {
     match services.history.as_ref().map(|history| history.health()) {
         None if services.settings().history.enabled => "failed",
         None => "off",

@@ -26,18 +26,33 @@ const THROWING_AWAY: Duration = Duration::from_secs(1);
 
 /// The body of a request; clones share it.
 #[derive(Clone)]
-pub struct Incoming(Rc<RefCell<Option<Payload>>>);
+pub struct Incoming {
+    unread: Rc<RefCell<Option<Payload>>>,
+    /// What was read, where somebody wants to look at it afterwards.
+    kept: Option<Rc<RefCell<Option<Bytes>>>>,
+}
 
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Incoming").finish_non_exhaustive()
+        f.debug_struct("Incoming").finish_non_exhaustive()
     }
 }
 
 impl Incoming {
     /// A body of which nothing has been read.
     pub fn new(payload: Payload) -> Self {
-        Self(Rc::new(RefCell::new(Some(payload))))
+        Self { unread: Rc::new(RefCell::new(Some(payload))), kept: None }
+    }
+
+    /// The same, but what is read of it is kept as well.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Self { kept: Some(Rc::default()), ..self }
+    }
+
+    /// What was read of it, where that is kept.
+    pub fn kept(&self) -> Option<Bytes> {
+        self.kept.as_ref()?.borrow().clone()
     }
 
     /// Reads all of it, once; a second reading finds nothing.
@@ -53,13 +68,15 @@ impl Incoming {
         if announced(request).is_some_and(|bytes| bytes > limit) {
             return Err(Problem::too_large(limit));
         }
-        let Some(mut payload) = self.0.take() else { return Ok(Bytes::new()) };
+        let Some(mut payload) = self.unread.take() else { return Ok(Bytes::new()) };
         let read = match tokio::time::timeout(timeout, collect(&mut payload, limit)).await {
             Ok(read) => read,
             Err(_) => Err(Problem::new(408, "", "The request payload did not arrive in time.")),
         };
-        if read.is_err() {
-            self.0.replace(Some(payload));
+        match (&read, &self.kept) {
+            (Ok(bytes), Some(kept)) => _ = kept.replace(Some(bytes.clone())),
+            (Ok(_), None) => {}
+            (Err(_), _) => _ = self.unread.replace(Some(payload)),
         }
         read
     }
@@ -67,7 +84,7 @@ impl Incoming {
     /// Readies an answer for the connection: reads what is left if that is little, and has the
     /// connection closed if it is not.
     pub async fn settle(&self, request: &HttpRequest, response: HttpResponse) -> HttpResponse {
-        let Some(mut payload) = self.0.take() else { return response };
+        let Some(mut payload) = self.unread.take() else { return response };
         let announced = announced(request);
         if announced.is_none() && !request.headers().contains_key(header::TRANSFER_ENCODING) {
             return response;
@@ -82,6 +99,12 @@ impl Incoming {
         }
         response.map_body(|_, body| BoxBody::new(LeftUnread { body, _payload: payload }))
     }
+}
+
+/// Whether the head of a request says that a body follows.
+pub fn has_body(request: &HttpRequest) -> bool {
+    announced(request).is_some_and(|bytes| bytes > 0)
+        || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
 /// How long a body is, if the head says so.

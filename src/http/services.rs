@@ -5,7 +5,9 @@ use super::names::KnownNames;
 use super::oauth::UsedAssertions;
 use super::operate::Operations;
 use super::rate::Rates;
+use super::request_log::RequestLog;
 use super::route::Router;
+use super::timings::Timings;
 use super::tokens::{KeyRing, TokenCache, TokenTenant};
 use super::v2::jobs::Exports;
 use crate::config::{Overridable, Settings};
@@ -44,6 +46,12 @@ pub struct Services {
     pub rates: Rates,
     /// Finished exports.
     pub exports: Exports,
+    /// How many requests there are and how long they take.
+    pub timings: Timings,
+    /// Whether the server is for tests of other programs; it takes a restart to change that.
+    pub is_test_mode: bool,
+    /// The latest requests, in test mode.
+    pub request_log: RequestLog,
     /// Requests answered since the start.
     pub requests: AtomicU64,
     /// Where this server can be reached, for issuers, links and the banner.
@@ -104,6 +112,9 @@ impl Services {
             is_ready: AtomicBool::new(false),
             rates: Rates::default(),
             exports: Exports::default(),
+            timings: Timings::default(),
+            is_test_mode: settings.test.enabled,
+            request_log: RequestLog::default(),
             requests: AtomicU64::new(0),
             addresses,
             dashboard: Dashboard::default(),

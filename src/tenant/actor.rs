@@ -2,7 +2,7 @@
 
 use super::catalog::{Catalog, StateView};
 use super::finder;
-use super::handle::{Answer, TenantError};
+use super::handle::{Answer, TenantError, Waits};
 use super::overlay::{Ahead, Overlay};
 use super::priority;
 use crate::domain::change::{Change, Provenance};
@@ -48,6 +48,8 @@ pub(super) struct Write {
     pub(super) is_rehearsal: bool,
     pub(super) now: Timestamp,
     pub(super) reply: Reply,
+    /// Dropped when its turn comes.
+    pub(super) waits: Waits,
 }
 
 /// Asks for the whole tenant at this turn.
@@ -167,7 +169,8 @@ impl Tenant {
 
     /// Decides a command and holds its change; what leans on something held is answered with it.
     fn write(&mut self, write: Write) {
-        let Write { command, provenance, condition, is_rehearsal, now, reply } = write;
+        let Write { command, provenance, condition, is_rehearsal, now, reply, waits } = write;
+        drop(waits);
         if self.is_retired {
             return answer(reply, Err(TenantError::Gone));
         }

@@ -15,8 +15,10 @@ use crate::domain::document::Document;
 use crate::domain::resource::Resource;
 use crate::domain::search::{Anchor, Candidates, How, Plan, Query};
 use crate::domain::time::Version;
+use crate::domain::user::UserId;
 use crate::journal::Lsn;
 use hashbrown::HashTable;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -40,6 +42,9 @@ impl Login {
     }
 }
 
+/// How a user is found: the hashes of the login values, and the linked accounts.
+type Known = ([Option<u32>; 3], Vec<UserId>);
+
 /// The durable state of one tenant as its actor holds it.
 #[derive(Debug)]
 pub struct Catalog {
@@ -47,6 +52,8 @@ pub struct Catalog {
     chunks: Vec<Arc<Chunk>>,
     next: Slot,
     logins: [HashTable<Login>; 3],
+    /// Who has an account besides the first, by the id it would have as a user.
+    linked: HashMap<UserId, Slot>,
     hasher: RandomState,
     finder: Finder,
     /// The journal position of the last change applied.
@@ -114,6 +121,7 @@ impl Catalog {
             chunks: Vec::new(),
             next: 0,
             logins: [HashTable::new(), HashTable::new(), HashTable::new()],
+            linked: HashMap::new(),
             hasher: RandomState::new(),
             finder: Finder::default(),
             lsn: Lsn::ZERO,
@@ -155,7 +163,7 @@ impl Catalog {
             self.chunks.push(Arc::new(chunk));
         }
         let share = self.chunks.len().div_ceil(threads.max(1)).max(1);
-        let hashes: Vec<Vec<[Option<u32>; 3]>> = std::thread::scope(|scope| {
+        let found: Vec<Vec<Known>> = std::thread::scope(|scope| {
             let this = &*self;
             let work =
                 |at: usize, chunks: &[Arc<Chunk>]| this.publish_chunks(at * share * CHUNK, chunks);
@@ -167,7 +175,8 @@ impl Catalog {
                 .map(|part| part.join().expect("publishing a document does not panic"))
                 .collect()
         });
-        for (slot, hashes) in (0..).zip(hashes.into_iter().flatten()) {
+        for (slot, (hashes, linked)) in (0..).zip(found.into_iter().flatten()) {
+            self.learn_links(slot, linked);
             for (table, hash) in self.logins.iter_mut().zip(hashes) {
                 if let Some(hash) = hash {
                     table.insert_unique(Login::spread(hash), Login { hash, slot }, |login| {
@@ -178,15 +187,15 @@ impl Catalog {
         }
     }
 
-    /// Publishes the users of some chunks, of which the first has the slot `first`, and hashes their login values.
-    fn publish_chunks(&self, first: usize, chunks: &[Arc<Chunk>]) -> Vec<[Option<u32>; 3]> {
+    /// Publishes the users of some chunks, of which the first has the slot `first`, and says how they are found.
+    fn publish_chunks(&self, first: usize, chunks: &[Arc<Chunk>]) -> Vec<Known> {
         let first = Slot::try_from(first).unwrap_or(Slot::MAX);
         let documents = chunks.iter().flat_map(|chunk| chunk.iter().flatten());
         documents
             .zip(first..)
             .map(|(document, slot)| {
                 self.published.put_user(document.clone(), slot);
-                self.hashes(logins::texts(document))
+                (self.hashes(logins::texts(document)), document.linked())
             })
             .collect()
     }
@@ -320,6 +329,7 @@ impl Catalog {
 
     /// Has a user found under the login values it has now, and under no others.
     fn move_logins(&mut self, slot: Slot, before: Option<&Document>, after: Option<&Document>) {
+        self.move_links(slot, before, after);
         let before = before.map(logins::texts).unwrap_or_default();
         let after = after.map(logins::texts).unwrap_or_default();
         if before == after {
@@ -341,6 +351,28 @@ impl Catalog {
                 });
             }
         }
+    }
+
+    fn move_links(&mut self, slot: Slot, before: Option<&Document>, after: Option<&Document>) {
+        let text = Document::identities_text;
+        if before.map_or("", text) == after.map_or("", text) {
+            return;
+        }
+        for id in before.map(Document::linked).unwrap_or_default() {
+            if self.linked.get(&id) == Some(&slot) {
+                self.linked.remove(&id);
+            }
+        }
+        self.learn_links(slot, after.map(Document::linked).unwrap_or_default());
+    }
+
+    fn learn_links(&mut self, slot: Slot, ids: Vec<UserId>) {
+        self.linked.extend(ids.into_iter().map(|id| (id, slot)));
+    }
+
+    /// The user to whom the account is linked that would be this user.
+    pub fn user_linked_with(&self, id: &str) -> Option<&Document> {
+        self.linked.get(id).and_then(|slot| self.at(*slot))
     }
 
     fn hashes(&self, texts: logins::Texts<'_>) -> [Option<u32>; 3] {
@@ -382,7 +414,7 @@ pub(super) mod tests {
     use super::*;
     use crate::domain::document::tests::jane;
     use crate::domain::time::Timestamp;
-    use crate::domain::user::{Profile, User, UserId};
+    use crate::domain::user::{Profile, User};
     use proptest::prelude::*;
 
     pub(crate) fn user(id: u8, email: u8, version: u64) -> Document {
@@ -420,6 +452,31 @@ pub(super) mod tests {
             catalog.view().users().map(|one| one.version().get()).collect::<Vec<_>>(),
             [2, 3]
         );
+    }
+
+    #[test]
+    fn a_linked_account_leads_to_its_user_after_a_restart_too() {
+        let mut owner = jane();
+        let mut account = owner.identities.first().unwrap().clone();
+        "elsewhere".clone_into(&mut account.user_id);
+        let id = account.id();
+        owner.identities.push(account);
+        let owner = Document::of(&owner);
+        let none = (Vec::new(), Vec::new());
+        let mut catalog =
+            Catalog::restored(Version::new(7), Lsn::ZERO, vec![owner.clone()], none.0, none.1, 2);
+        let found = |catalog: &Catalog| {
+            catalog.user_linked_with(id.as_str()).map(|user| user.id().to_owned())
+        };
+        assert_eq!(found(&catalog).as_deref(), Some(owner.id()));
+        assert!(catalog.user_linked_with(owner.id()).is_none(), "the first account is the user");
+        catalog.apply(Lsn::new(1), &change(8, Outcome::User(Document::of(&jane()))));
+        assert_eq!(found(&catalog), None);
+        catalog.apply(Lsn::new(2), &change(9, Outcome::User(owner.clone())));
+        assert!(found(&catalog).is_some());
+        let gone = Outcome::UserGone(UserId::trusted(owner.id()));
+        catalog.apply(Lsn::new(3), &change(10, gone));
+        assert_eq!(found(&catalog), None);
     }
 
     proptest! {

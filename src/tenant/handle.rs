@@ -24,6 +24,7 @@ use crate::store::format::TenantUid;
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Actor, Addr, ArbiterHandle, Handler, MailboxError, Message};
 use futures_util::future::join_all;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, oneshot};
 
@@ -75,6 +76,23 @@ pub enum TenantError {
     Broken,
 }
 
+/// A message that waits for its turn, counted until this is dropped.
+#[derive(Debug)]
+pub(super) struct Waits(Arc<AtomicUsize>);
+
+impl Waits {
+    fn one_more(waiting: &Arc<AtomicUsize>) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting.clone())
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Users whose keys are removed in one go: few enough for the mailbox to have room for others.
 const EXPIRED_AT_ONCE: usize = 64;
 
@@ -103,6 +121,7 @@ struct Inner {
     /// Held by the one call that removes keys whose time has come.
     expires: Mutex<()>,
     room: Room,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl TenantHandle {
@@ -131,6 +150,7 @@ impl TenantHandle {
             limits,
             expires: Mutex::default(),
             room: Room::new(limits.in_flight_bytes, company),
+            waiting: Arc::default(),
         }))
     }
 
@@ -157,6 +177,11 @@ impl TenantHandle {
     /// The tenant's limits and habits.
     pub fn rules(&self) -> Arc<Rules> {
         self.0.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many messages wait for the tenant's turn, and how many may.
+    pub fn mailbox(&self) -> (usize, usize) {
+        (self.0.waiting.load(Ordering::Relaxed), self.0.limits.mailbox)
     }
 
     /// Notes that a request of this tenant came: others share the machine with it now.
@@ -223,9 +248,10 @@ impl TenantHandle {
         now: Timestamp,
     ) -> Result<Answer, TenantError> {
         let (reply, answer) = oneshot::channel();
+        let waits = Waits::one_more(&self.0.waiting);
         self.0
             .address
-            .try_send(Write { command, provenance, condition, is_rehearsal, now, reply })
+            .try_send(Write { command, provenance, condition, is_rehearsal, now, reply, waits })
             .map_err(|error| match error {
                 actix::prelude::SendError::Full(_) => TenantError::Busy,
                 actix::prelude::SendError::Closed(_) => TenantError::Gone,
@@ -338,6 +364,7 @@ impl TenantHandle {
         <Tenant as Actor>::Context: ToEnvelope<Tenant, M>,
         <Tenant as Handler<M>>::Result: MessageResponse<Tenant, M>,
     {
+        let _waits = Waits::one_more(&self.0.waiting);
         self.0.address.send(message).timeout(self.0.limits.reply_timeout).await.map_err(|error| {
             match error {
                 MailboxError::Timeout => TenantError::Busy,

@@ -38,6 +38,6 @@ pub use published::Published;
 pub use restore::{RestoreError, RestoreReport, Restored, accepted, repaired_file, restore};
 pub use room::Place;
 pub use snapshots::{
-    DueSnapshot, ListDue, SnapshotError, SnapshotParts, SnapshotReport, SnapshotSettings,
-    SnapshotState, Snapshots, TakeSnapshots,
+    DueSnapshot, ListDue, NewestSnapshot, SnapshotError, SnapshotParts, SnapshotReport,
+    SnapshotSettings, SnapshotState, Snapshots, TakeSnapshots,
 };

@@ -173,6 +173,16 @@ impl View for Ahead<'_> {
         found
     }
 
+    fn user_linked_with(&self, id: &str) -> Option<Document> {
+        // Few are held, and hardly anybody asks.
+        let held = self.overlay.users.0.values().filter_map(|(_, state)| state.as_ref());
+        let is_linked = |one: &&Document| one.linked().iter().any(|own| own.as_str() == id);
+        held.into_iter().find(is_linked).cloned().or_else(|| {
+            let found = self.catalog.user_linked_with(id)?;
+            self.overlay.users.get(found.id()).is_none().then(|| found.clone())
+        })
+    }
+
     fn user_count(&self) -> usize {
         let published = self.catalog.published();
         self.overlay.users.0.iter().fold(published.user_count(), |count, (id, (_, state))| {

@@ -18,8 +18,9 @@ use crate::store::history::HistoryError;
 use crate::store::manifest::{self, Entry, Manifest};
 use crate::store::snapshot::{self, Header, Pace};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, oneshot};
 
@@ -111,10 +112,50 @@ pub struct DueSnapshot {
 pub struct SnapshotState {
     /// Whether the last round failed.
     pub has_failed: AtomicBool,
+    /// When the last round began, or the server did, in milliseconds since the epoch.
+    pub round_at: AtomicU64,
     /// When the last good round ended, in milliseconds since the epoch; 0 = never.
     pub last_at: AtomicU64,
     /// Snapshots written since the start.
     pub taken: AtomicU64,
+    newest: std::sync::Mutex<BTreeMap<TenantUid, NewestSnapshot>>,
+}
+
+/// The newest snapshot of a tenant.
+#[derive(Clone, Debug)]
+pub struct NewestSnapshot {
+    /// What the manifest says of it.
+    pub entry: Entry,
+    /// How long it took; none for one from before the start.
+    pub took: Option<Duration>,
+}
+
+impl SnapshotState {
+    /// The newest snapshot of a tenant.
+    pub fn newest(&self, tenant: TenantUid) -> Option<NewestSnapshot> {
+        self.all().get(&tenant).cloned()
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<TenantUid, NewestSnapshot>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was there at the start.
+    fn begin(&self, manifest: &Manifest, now: Timestamp) {
+        self.round_at.store(millis(now), Ordering::Release);
+        *self.all() = manifest
+            .tenants
+            .iter()
+            .filter_map(|(uid, entries)| {
+                let entry = entries.first()?.clone();
+                Some((*uid, NewestSnapshot { entry, took: None }))
+            })
+            .collect();
+    }
+}
+
+fn millis(time: Timestamp) -> u64 {
+    u64::try_from(time.millis()).unwrap_or(0)
 }
 
 /// What rounds share.
@@ -184,6 +225,7 @@ impl Snapshots {
     /// An actor for these parts; to be started on an arbiter of its own.
     pub fn new(parts: SnapshotParts, settings: SnapshotSettings) -> Self {
         let counted = sum_of_versions(&parts.directory);
+        parts.state.begin(&parts.manifest, (parts.clock)());
         Self {
             shared: Arc::new(Shared {
                 directory: parts.directory,
@@ -230,6 +272,7 @@ impl Snapshots {
         is_urgent: bool,
     ) -> impl Future<Output = Result<Vec<SnapshotReport>, SnapshotError>> + use<> {
         self.last_round = Instant::now();
+        self.shared.state.round_at.store(millis((self.shared.clock)()), Ordering::Release);
         let (shared, is_running) = (self.shared.clone(), self.is_running.clone());
         is_running.store(true, Ordering::Release);
         async move {
@@ -238,8 +281,7 @@ impl Snapshots {
             shared.state.has_failed.store(taken.is_err(), Ordering::Release);
             match &taken {
                 Ok(reports) => {
-                    let now = u64::try_from((shared.clock)().millis()).unwrap_or(0);
-                    shared.state.last_at.store(now, Ordering::Release);
+                    shared.state.last_at.store(millis((shared.clock)()), Ordering::Release);
                     shared
                         .state
                         .taken
@@ -384,6 +426,7 @@ fn forget_the_dead(
         let (fresh, files) = manifest.without_tenant(uid);
         fresh.store(&shared.dir)?;
         *manifest = fresh;
+        shared.state.all().remove(&uid);
         remove(shared, &files);
     }
     Ok(())
@@ -453,9 +496,11 @@ async fn write(
         users: written.users,
         bytes: written.bytes,
     };
+    let newest = NewestSnapshot { entry: entry.clone(), took: Some(started.elapsed()) };
     let (fresh, dropped) = manifest.with_snapshot(uid, entry);
     fresh.store(&shared.dir)?;
     *manifest = fresh;
+    shared.state.all().insert(uid, newest);
     remove(shared, &dropped);
     let report = SnapshotReport {
         tenant: tenant.id().to_owned(),

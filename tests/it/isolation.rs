@@ -131,6 +131,13 @@ async fn fill(house: &House, tenant: &TenantHandle, word: &str) -> BTreeMap<&'st
     let body =
         format!(r#"{{"client_id":"{}","audience":"urn:{word}","scope":["a"]}}"#, ids["client"]);
     ids.insert("grant", make("/api/v2/client-grants", body, "id").await);
+    let body = r#"{"name":"machine","app_type":"non_interactive"}"#.to_owned();
+    ids.insert("machine", make("/api/v2/clients", body, "client_id").await);
+    let body = format!(
+        r#"{{"client_id":"{}","audience":"http://{host}/api/v2/","scope":["read:users"]}}"#,
+        ids["machine"]
+    );
+    make("/api/v2/client-grants", body, "id").await;
     let body = format!(r#"{{"user_id":"{}"}}"#, ids["user"]);
     ids.insert("job", make("/api/v2/jobs/verification-email", body, "id").await);
     let target = format!("/api/user/{}/metadata/key", ids["user"].replace('|', "%7C"));

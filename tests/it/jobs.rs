@@ -36,7 +36,7 @@ fn post(server: &Server, body: &str) -> Response {
     server.request("POST", "/api/v2/jobs/users-imports", &headers, Some(body.as_bytes()))
 }
 
-fn import(server: &Server, users: &str, upsert: bool) -> Value {
+pub(crate) fn import(server: &Server, users: &str, upsert: bool) -> Value {
     let upsert = upsert.to_string();
     let id = connection(server);
     let parts =
@@ -45,7 +45,7 @@ fn import(server: &Server, users: &str, upsert: bool) -> Value {
 }
 
 /// The job once it ended.
-fn ended(server: &Server, job: &Value) -> Value {
+pub(crate) fn ended(server: &Server, job: &Value) -> Value {
     let path = format!("/api/v2/jobs/{}", job["id"].as_str().unwrap());
     until("the end of the job", || {
         let job = server.get(&path).expect(200).json();

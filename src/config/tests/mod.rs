@@ -148,7 +148,7 @@ fn unknown_names_are_refused_with_a_suggestion() {
     );
     check(
         "[test]\nzebra = 1",
-        &["dossier.toml:2:1  unknown key `zebra` in [test], expected one of `enabled`"],
+        &["dossier.toml:2:1  unknown key `zebra` in [test], expected one of `enabled`, `requests`"],
     );
     check(
         "server = 1",

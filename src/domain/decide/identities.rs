@@ -56,6 +56,11 @@ pub(super) fn provider_sign_in(
         return Err(Rejection::ConnectionDisabled);
     }
     let id = user_id_of(&connection, &said.account);
+    if let Some(owner) = view.user_linked_with(id.as_str()) {
+        let owner = owner.user();
+        let fresh = first_sign_in(moment, &connection, id, is_social, &said);
+        return Ok(vec![linked_sign_in(moment, &connection, &owner, &fresh, said.ip)]);
+    }
     let known = view.user(id.as_str()).map(|document| document.user());
     let mut user = match &known {
         Some(known) => {
@@ -70,6 +75,26 @@ pub(super) fn provider_sign_in(
     count(&mut user, moment, said.ip);
     let before = known.unwrap_or_else(|| user.clone());
     Ok(vec![changed(moment, &before, user)])
+}
+
+/// Whoever signs in with a linked account is the user it was linked to; what the provider says of
+/// the account stays with the account.
+fn linked_sign_in(
+    moment: Moment<'_>,
+    connection: &Connection,
+    before: &User,
+    fresh: &User,
+    ip: Option<String>,
+) -> Outcome {
+    let mut user = before.clone();
+    let account = user.identities.iter_mut().find(|identity| is_account(identity, &fresh.id));
+    if let Some(account) = account
+        && connection.set_user_root_attributes == "on_each_login"
+    {
+        account.profile_data = Some(profile_data(fresh));
+    }
+    count(&mut user, moment, ip);
+    changed(moment, before, user)
 }
 
 /// Enterprise accounts carry their connection's name, since one strategy serves many companies.
@@ -220,7 +245,7 @@ pub(super) fn unlink(
         return Err(Rejection::MainIdentity);
     }
     let mut identity = user.identities.remove(at);
-    let id = UserId::trusted(&format!("{}|{}", identity.provider, identity.user_id));
+    let id = identity.id();
     let data = identity.profile_data.take().unwrap_or_else(Object::empty);
     let mut alone = User {
         id,
@@ -270,6 +295,9 @@ mod tests {
         }
         fn users_with(&self, _: LoginKey, _: &str) -> Vec<Document> {
             Vec::new()
+        }
+        fn user_linked_with(&self, _: &str) -> Option<Document> {
+            None
         }
         fn user_count(&self) -> usize {
             1

@@ -66,6 +66,8 @@ pub trait View {
     fn user(&self, id: &str) -> Option<Document>;
     /// Every user whose `key` attribute is `value`, whatever its case.
     fn users_with(&self, key: LoginKey, value: &str) -> Vec<Document>;
+    /// The user to whom the account is linked that would be this user.
+    fn user_linked_with(&self, id: &str) -> Option<Document>;
     /// How many users there are.
     fn user_count(&self) -> usize;
     /// The client with this id.

@@ -13,7 +13,7 @@ use crate::domain::json::{Builder, Object};
 use crate::domain::keys::KeyVersions;
 use crate::domain::metadata::{self, Bag};
 use crate::domain::policy::{Rules, SecretStorage};
-use crate::domain::user::{Profile, User};
+use crate::domain::user::{Identity, Profile, User};
 use std::sync::Arc;
 
 /// Puts a user back.
@@ -60,13 +60,20 @@ pub(super) fn user(
     Ok(vec![changed(moment, &before, user)])
 }
 
-/// Who is no more comes back, if nobody has their addresses by now.
+/// Who is no more comes back, if nobody has their addresses and accounts by now.
 fn made_again(view: &dyn View, moment: Moment<'_>, image: User) -> Result<Vec<Outcome>, Rejection> {
     let rules = moment.rules;
     if rules.users_per_tenant > 0 && view.user_count() >= rules.users_per_tenant {
         return Err(Rejection::TooManyUsers { limit: rules.users_per_tenant });
     }
-    if first_clash(view, image.connection(), None, &image.profile).is_some() {
+    let is_somebodys = |account: &Identity| {
+        let id = account.id();
+        view.user(id.as_str()).is_some() || view.user_linked_with(id.as_str()).is_some()
+    };
+    if first_clash(view, image.connection(), None, &image.profile).is_some()
+        || view.user_linked_with(image.id.as_str()).is_some()
+        || image.identities.iter().any(is_somebodys)
+    {
         return Err(Rejection::UserExists);
     }
     still_fits(Bag::User, None, image.user_metadata.as_ref(), rules)?;

@@ -35,6 +35,7 @@ pub(super) fn create(
         return Err(Rejection::TooManyUsers { limit: rules.users_per_tenant });
     }
     if view.user(id.as_str()).is_some()
+        || view.user_linked_with(id.as_str()).is_some()
         || first_clash(view, &connection.name, None, &profile).is_some()
     {
         return Err(Rejection::UserExists);

@@ -2,14 +2,14 @@
 
 use super::{Call, host_of};
 use crate::domain::permit::{Caller, Forbidden};
-use crate::domain::scope::Scope;
+use crate::domain::scope::{Scope, Scopes};
 use crate::http::dashboard;
 use crate::http::names::Names;
 use crate::http::problem::Problem;
 use crate::http::rate::Quota;
 use crate::http::route::Dialect;
 use crate::http::services::token_tenant;
-use crate::http::tokens::{Expect, LastToken, TokenError, Verified};
+use crate::http::tokens::{Claims, Expect, LastToken, TokenError, Verified};
 use actix_web::http::header;
 use std::sync::Arc;
 
@@ -81,12 +81,20 @@ impl Call {
 
     fn enter_with_token(&mut self) -> Result<(), Problem> {
         let verified = self.verified(self.token()?)?;
-        self.caller = Caller {
-            subject: verified.claims.sub.clone(),
-            client_id: verified.claims.client_id().unwrap_or_default().to_owned(),
-            scopes: verified.scopes.known(),
-            is_server: false,
-        };
+        self.caller = caller_of(&verified.claims, &verified.scopes);
+        Ok(())
+    }
+
+    /// Makes the caller the one a token of the management API spoke for, whose signature was
+    /// checked before; everything else of it is checked now.
+    ///
+    /// # Errors
+    /// 401.
+    pub fn enter_as(&mut self, claims: &Claims) -> Result<(), Problem> {
+        let names = self.names();
+        self.expecting(&names.issuers, &names.management, |expect| claims.check(expect))?;
+        self.still_there(claims)?;
+        self.caller = caller_of(claims, &Scopes::parse(&claims.scope));
         Ok(())
     }
 
@@ -146,6 +154,14 @@ impl Call {
     /// # Errors
     /// 400 or 401.
     pub fn verified(&self, token: &str) -> Result<Arc<Verified>, Problem> {
+        Ok(self.verified_or_why(token)?)
+    }
+
+    /// The same, with the reason in full: for who asks what is wrong with a token.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn verified_or_why(&self, token: &str) -> Result<Arc<Verified>, TokenError> {
         let names = self.names();
         self.verified_for(token, &names.issuers, &names.management)
     }
@@ -156,7 +172,7 @@ impl Call {
     /// 400 or 401.
     pub fn verified_for_userinfo(&self, token: &str) -> Result<Arc<Verified>, Problem> {
         let names = self.names();
-        self.verified_for(token, &names.issuers, &names.userinfo)
+        Ok(self.verified_for(token, &names.issuers, &names.userinfo)?)
     }
 
     fn verified_for(
@@ -164,30 +180,52 @@ impl Call {
         token: &str,
         issuers: &[String],
         audiences: &[String],
-    ) -> Result<Arc<Verified>, Problem> {
+    ) -> Result<Arc<Verified>, TokenError> {
+        let keys = self.services.keys();
+        let last = self.request.conn_data::<LastToken>();
+        let tenant = token_tenant(&self.tenant);
+        let verified = self.expecting(issuers, audiences, |expect| {
+            self.services.tokens.check(&keys, tenant, token, expect, last)
+        })?;
+        self.still_there(&verified.claims)?;
+        Ok(verified)
+    }
+
+    /// Holds something against what is expected of a token now.
+    fn expecting<T>(
+        &self,
+        issuers: &[String],
+        audiences: &[String],
+        check: impl FnOnce(&Expect<'_>) -> T,
+    ) -> T {
         let issuers: Vec<&str> = issuers.iter().map(String::as_str).collect();
         let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
         let leeway = self.services.settings().auth.leeway.as_secs();
-        let expect = Expect {
+        check(&Expect {
             issuers: &issuers,
             audiences: &audiences,
             now: self.valid_at.seconds(),
             leeway: u32::try_from(leeway).unwrap_or(u32::MAX),
-        };
-        let keys = self.services.keys();
-        let last = self.request.conn_data::<LastToken>();
-        let verified =
-            self.services.tokens.check(&keys, token_tenant(&self.tenant), token, &expect, last)?;
-        // A token outlives nobody: not the client it was issued to, not the user it speaks for.
+        })
+    }
+
+    /// A token outlives nobody: not the client it was issued to, not the user it speaks for.
+    fn still_there(&self, claims: &Claims) -> Result<(), TokenError> {
         let published = self.tenant.published();
-        let is_client_gone =
-            verified.claims.client_id().is_some_and(|id| published.client(id).is_none());
-        let is_user_gone = !verified.claims.sub.ends_with("@clients")
-            && verified.claims.gty.as_deref() != Some("client-credentials")
-            && published.user(&verified.claims.sub).is_none();
+        let is_client_gone = claims.client_id().is_some_and(|id| published.client(id).is_none());
+        let is_user_gone = claims.speaks_for_user() && published.user(&claims.sub).is_none();
         if is_client_gone || is_user_gone {
-            return Err(TokenError::Invalid("whom it was issued to is gone").into());
+            return Err(TokenError::Invalid("whom it was issued to is gone"));
         }
-        Ok(verified)
+        Ok(())
+    }
+}
+
+fn caller_of(claims: &Claims, scopes: &Scopes) -> Caller {
+    Caller {
+        subject: claims.sub.clone(),
+        client_id: claims.client_id().unwrap_or_default().to_owned(),
+        scopes: scopes.known(),
+        is_server: false,
     }
 }

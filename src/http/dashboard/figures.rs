@@ -1,88 +1,18 @@
-//! What the dashboard shows besides users and clients: figures, settings, links.
+//! What the dashboard shows besides users, clients and figures: settings, links.
 
 use super::Problem;
 use super::session::{Link, Role};
 use crate::config::{self, Loaded};
 use crate::domain::json::{Builder, Object};
-use crate::domain::resource::ResourceKind;
 use crate::http::call::{Call, host_of_call};
 use crate::http::schema::{self, Extra, Property, Schema, Shape, property};
 use crate::http::v2;
-use crate::journal::Health;
 use crate::tenant::TenantHandle;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::Value;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Figures of this tenant and this server; rates are the difference of two of them.
-pub(super) fn overview(call: &Call) -> HttpResponse {
-    let (services, published) = (&call.services, call.tenant.published());
-    let mut out = Builder::new();
-    let mut number = |key: &str, value: u64| _ = out.raw(key, &value.to_string());
-    number("users", count(published.user_count()));
-    number("clients", count(published.clients().iter().filter(|one| !one.is_global).count()));
-    number("connections", count(published.resources(ResourceKind::Connection).len()));
-    number("version", published.version().get());
-    // What concerns the whole server is for those who run it.
-    if call.tenant.uid() == services.directory.default_tenant().uid() {
-        number("requests", services.requests.load(Ordering::Relaxed));
-        number("tenants", count(services.directory.tenants().len()));
-    }
-    out.raw("now", &call.now.millis().to_string())
-        .raw("started_at", &services.dashboard.started.millis().to_string())
-        .raw("journal", &journal(call))
-        .raw("snapshots", &snapshots(call));
-    v2::json(StatusCode::OK, out.finish())
-}
-
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-fn journal(call: &Call) -> String {
-    let stats = call.services.journal.stats();
-    let progress = call.services.journal.progress();
-    let health = match &progress.borrow().health {
-        Health::Ok => "ok",
-        Health::Full { .. } => "full",
-        Health::Poisoned { .. } => "failed",
-    };
-    let micros = u64::try_from(stats.last_sync.as_micros()).unwrap_or(u64::MAX);
-    let mut out = Builder::new();
-    out.string("health", health);
-    for (key, value) in [
-        ("size_bytes", stats.size_bytes),
-        ("segments", stats.segments),
-        ("last_lsn", stats.last.get()),
-        ("durable_lsn", progress.borrow().durable.get()),
-        ("records", stats.records),
-        ("syncs", stats.syncs),
-        ("waiting", stats.waiting),
-        ("last_sync_micros", micros),
-    ] {
-        out.raw(key, &value.to_string());
-    }
-    out.finish()
-}
-
-fn snapshots(call: &Call) -> String {
-    let dashboard = &call.services.dashboard;
-    let settings = call.services.settings();
-    let mut out = Builder::new();
-    let last = match dashboard.snapshots.last_at.load(Ordering::Acquire) {
-        0 => "null".to_owned(),
-        millis => millis.to_string(),
-    };
-    out.flag("in_memory", Some(dashboard.is_memory))
-        .raw("interval_ms", &settings.snapshot.interval.as_millis().to_string())
-        .raw("last_at", &last)
-        .raw("taken", &dashboard.snapshots.taken.load(Ordering::Acquire).to_string())
-        .flag("has_failed", Some(dashboard.snapshots.has_failed.load(Ordering::Acquire)));
-    out.finish()
-}
 
 /// Every setting with its value, its default and where it comes from.
 ///
@@ -105,6 +35,10 @@ pub(super) fn config(call: &Call) -> Result<HttpResponse, Problem> {
     }
     Ok(v2::json(StatusCode::OK, now.to_string()))
 }
+
+/// A session carries its prefixes along.
+const MAX_PREFIXES: usize = 50;
+const MAX_PREFIX_BYTES: usize = 255;
 
 pub(super) static LINK: Schema = Schema {
     properties: &[
@@ -130,6 +64,10 @@ pub(super) async fn invite(mut call: Call) -> Result<HttpResponse, Problem> {
     }
     let role = body.get_str("role").and_then(|name| Role::parse(&name)).unwrap_or(Role::Admin);
     let prefixes = body.get_strings("prefixes").unwrap_or_default();
+    if prefixes.len() > MAX_PREFIXES || prefixes.iter().any(|one| one.len() > MAX_PREFIX_BYTES) {
+        let text = format!("At most {MAX_PREFIXES} prefixes of {MAX_PREFIX_BYTES} bytes");
+        return Err(Problem::body(schema::message(&text, "prefixes", "")));
+    }
     if !prefixes.is_empty() && role != Role::Editor {
         let message = schema::message("Only the role editor has prefixes", "prefixes", "");
         return Err(Problem::body(message));

@@ -5,13 +5,14 @@
 //! origin of this server. An editor's changes are held against what editors may do.
 
 use super::session::{Link, Pass, Role, Session};
-use super::{Problem, cookie};
+use super::{Problem, cookie, kept};
 use crate::domain::command::Command;
 use crate::domain::history::Part;
 use crate::domain::json::Object;
 use crate::domain::patch::Patch;
 use crate::domain::permit::Caller;
 use crate::http::call::Call;
+use crate::http::services::token_tenant;
 use actix_web::http::{Method, header};
 use std::sync::Arc;
 
@@ -140,7 +141,13 @@ fn beyond(what: &str) -> Problem {
 
 /// The session of a request's cookie, if it has one that is still good.
 pub(super) fn session(call: &Call) -> Option<Arc<Session>> {
-    call.services.dashboard.sessions.find(cookie(call)?, call.tenant.uid(), call.valid_at)
+    let cookie = cookie(call)?;
+    let in_memory =
+        || call.services.dashboard.sessions.find(cookie, call.tenant.uid(), call.valid_at);
+    let session = kept::find(call, cookie).or_else(in_memory)?;
+    let is_good = session.expires > call.valid_at
+        && call.services.keys().has(token_tenant(&call.tenant), &session.key);
+    is_good.then_some(session)
 }
 
 /// Lets a request in that has a cookie and no token: `None` when it has no session.
@@ -172,18 +179,10 @@ fn admit(call: &Call) -> Result<(), Problem> {
 /// Makes the bearer of a session the caller.
 ///
 /// # Errors
-/// 401 when the token of the session is over or was taken back.
+/// 401 when the token of the session is over, or whom it was issued to is gone.
 pub(super) fn enter(call: &mut Call, session: &Session) -> Result<(), Problem> {
     match &session.pass {
-        Pass::Token(token) => {
-            let verified = call.verified(token)?;
-            call.caller = Caller {
-                subject: verified.claims.sub.clone(),
-                client_id: verified.claims.client_id().unwrap_or_default().to_owned(),
-                scopes: verified.scopes.known(),
-                is_server: false,
-            };
-        }
+        Pass::Token(claims) => call.enter_as(claims)?,
         Pass::Link(Link { role, prefixes, subject, .. }) => {
             let default = call.services.directory.default_tenant().uid();
             call.caller = Caller {

@@ -6,6 +6,8 @@
 pub mod assets;
 mod figures;
 mod guard;
+mod kept;
+pub mod overview;
 pub mod session;
 
 pub use guard::{Bounds, let_in};
@@ -14,7 +16,7 @@ use super::call::Call;
 use super::problem::Problem;
 use super::random;
 use super::route::{Access, Answering, Dialect, Route};
-use super::services::Services;
+use super::services::{Services, token_tenant};
 use crate::config::Loaded;
 use crate::domain::json::{self, Builder};
 use crate::domain::permit::Caller;
@@ -28,6 +30,9 @@ use assets::ReadAsset;
 use session::{Link, Pass, Role, Session, Sessions};
 use std::sync::{Arc, Mutex};
 
+/// Tells how many bytes of memory the process has in use, where the system says so.
+pub type Memory = dyn Fn() -> Option<u64> + Send + Sync;
+
 /// What the dashboard keeps for itself.
 pub struct Dashboard {
     /// Links and sessions.
@@ -38,6 +43,8 @@ pub struct Dashboard {
     pub snapshots: Arc<SnapshotState>,
     /// Whether data outlives the process.
     pub is_memory: bool,
+    /// Tells how many bytes of memory the process has in use.
+    pub memory: Option<Box<Memory>>,
     /// When the server began.
     pub started: Timestamp,
     /// Reads files from disk while they are being worked on.
@@ -51,6 +58,7 @@ impl Default for Dashboard {
             loaded: Arc::new(Mutex::new(Loaded::defaults())),
             snapshots: Arc::default(),
             is_memory: true,
+            memory: None,
             started: Timestamp::from_millis(0),
             read: None,
         }
@@ -87,9 +95,7 @@ pub static ROUTES: &[Route] = &[
     route("POST", "/ui/session", Access::Own, "Sign in with a link's code or a token", |call| {
         Box::pin(sign_in(call))
     }),
-    route("DELETE", "/ui/session", Access::Own, "Sign out", |call| {
-        Box::pin(async move { sign_out(&call) })
-    }),
+    route("DELETE", "/ui/session", Access::Own, "Sign out", |call| Box::pin(sign_out(call))),
     route("GET", "/ui/a/{folder}/{*path}", Access::Open, "A file of the dashboard", |call| {
         Box::pin(async move { file(&call) })
     }),
@@ -105,10 +111,10 @@ pub static ROUTES: &[Route] = &[
     ),
     route(
         "GET",
-        "/dossier/v1/overview",
+        overview::PATH,
         Access::Scopes(&[Scope::READ_USERS]),
         "Figures of this tenant and server",
-        |call| Box::pin(async move { Ok(figures::overview(&call)) }),
+        |call| Box::pin(async move { Ok(overview::overview(&call)) }),
     ),
     route(
         "GET",
@@ -221,6 +227,9 @@ async fn sign_in(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = call.json().await?;
     let longest = call.services.settings().auth.session_ttl;
     let mut expires = session::later(call.valid_at, longest);
+    let (keys, own) = (call.services.keys(), call.tenant.clone());
+    let tenant = token_tenant(&own);
+    let mut key = keys.current(tenant);
     let pass = if let Some(code) = body.get_str("once") {
         let (sessions, uid) = (&call.services.dashboard.sessions, call.tenant.uid());
         let link = if call.is_rehearsed() {
@@ -232,20 +241,28 @@ async fn sign_in(mut call: Call) -> Result<HttpResponse, Problem> {
             Problem::new(401, "invalid_link", "This link was used already, or its time is over.")
         })?)
     } else if let Some(token) = body.get_str("token") {
-        let verified = call.verified(token.trim())?;
-        expires = expires.min(Timestamp::from_millis(verified.claims.exp.saturating_mul(1000)));
-        Pass::Token(token.trim().to_owned())
+        let claims = &call.verified(token.trim())?.claims;
+        expires = expires.min(Timestamp::from_millis(claims.exp.saturating_mul(1000)));
+        key = keys.key_of(tenant, token.trim()).ok_or_else(Problem::internal)?;
+        Pass::Token(Box::new(claims.clone()))
     } else {
         return Err(Problem::body("Either \"once\" or \"token\" is wanted."));
     };
-    let opened = Session { tenant: call.tenant.uid(), pass, expires };
+    let opened = Session { tenant: own.uid(), pass, key, expires };
     guard::enter(&mut call, &opened)?;
     let text = told(&call, Some(&opened));
     if call.is_rehearsed() {
         return Ok(answer(text, None));
     }
     log::info!(tenant = call.tenant.id(), subject = call.caller.subject, request_id = call.request_id; "signed in to the dashboard");
-    let value = call.services.dashboard.sessions.open(opened, call.valid_at);
+    let value = match kept::open(&call, &opened).await {
+        // Just when nothing can be written somebody may have to look.
+        Err(problem) if problem.status >= 500 => {
+            log::warn!(tenant = call.tenant.id(), status = problem.status, request_id = call.request_id; "a session could not be kept, it ends with this process");
+            call.services.dashboard.sessions.open(opened, call.valid_at)
+        }
+        kept => kept?,
+    };
     let seconds = (expires.seconds() - call.valid_at.seconds()).max(0);
     let cookie = set_cookie(&call, &value, u64::try_from(seconds).unwrap_or_default());
     Ok(answer(text, Some(cookie)))
@@ -260,13 +277,15 @@ fn who(mut call: Call) -> Result<HttpResponse, Problem> {
     Ok(answer(told(&call, session.as_deref()), None))
 }
 
-fn sign_out(call: &Call) -> Result<HttpResponse, Problem> {
-    served(call)?;
-    guard::same_origin(call)?;
-    if let Some(value) = cookie(call).filter(|_| !call.is_rehearsed()) {
+/// Ends the session. When this is answered, no restart brings it back.
+async fn sign_out(call: Call) -> Result<HttpResponse, Problem> {
+    served(&call)?;
+    guard::same_origin(&call)?;
+    if let Some(value) = cookie(&call).filter(|_| !call.is_rehearsed()) {
         call.services.dashboard.sessions.close(value);
+        kept::close(&call, value).await?;
     }
-    Ok(answer(told(call, None), Some(set_cookie(call, "", 0))))
+    Ok(answer(told(&call, None), Some(set_cookie(&call, "", 0))))
 }
 
 fn answer(body: String, cookie: Option<String>) -> HttpResponse {
@@ -308,7 +327,7 @@ fn told(call: &Call, session: Option<&Session>) -> String {
     let is_default = call.tenant.uid() == call.services.directory.default_tenant().uid();
     out.string("url", &public_url)
         .flag("remote_images", Some(settings.dashboard.remote_images))
-        .flag("test_mode", Some(settings.test.enabled))
+        .flag("test_mode", Some(call.services.is_test_mode))
         .flag("is_default_tenant", Some(is_default))
         .flag("history", Some(call.services.history.is_some()))
         .raw("limits", &limits.finish())

@@ -1,12 +1,14 @@
 //! Who sits in front of the dashboard: one-time links, and the sessions they open.
 //!
-//! A browser holds a random cookie and nothing else; what it stands for is kept here,
-//! in memory, under the SHA-256 of it. A session opened with a token lasts no longer
-//! than the token does, and is checked against it at every request.
+//! A browser holds a random cookie and nothing else; what it stands for its tenant keeps
+//! ([`super::kept`]), under the SHA-256 of it. A session opened with a token lasts no longer than
+//! the token does, and what the token said is checked at every request. Here, in memory, are
+//! links, and sessions that were opened while the tenant took no writes.
 
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::domain::time::Timestamp;
 use crate::http::random;
+use crate::http::tokens::Claims;
 use crate::store::format::TenantUid;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -71,7 +73,7 @@ impl Role {
 }
 
 /// What a link stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Whose dashboard it opens.
     pub tenant: TenantUid,
@@ -84,21 +86,24 @@ pub struct Link {
 }
 
 /// What lets a session in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pass {
     /// A link, used up.
     Link(Link),
-    /// A token that was pasted.
-    Token(String),
+    /// A token that was pasted: what it says, not the token.
+    Token(Box<Claims>),
 }
 
 /// One browser that is let in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Whose dashboard it sees.
     pub tenant: TenantUid,
     /// What let it in.
     pub pass: Pass,
+    /// The key of this server it stands on, by its name at the tenant: the one that signed its
+    /// token, or the one that signed when its link was used. Without that key it is worth nothing.
+    pub key: String,
     /// When it ends.
     pub expires: Timestamp,
 }
@@ -134,7 +139,7 @@ fn soonest<K: Copy + Eq + Hash, T>(held: &HashMap<K, (Timestamp, T)>) -> Option<
     held.iter().min_by_key(|(_, (expires, _))| *expires).map(|(key, _)| *key)
 }
 
-/// The links and sessions of this server.
+/// The links of this server, and the sessions it could not keep.
 #[derive(Debug)]
 pub struct Sessions {
     links: Mutex<Passing<Link>>,
@@ -185,7 +190,7 @@ impl Sessions {
         (expires > now).then_some(link)
     }
 
-    /// Opens a session; what it gives back is the value of its cookie.
+    /// Opens a session that ends with the process; what it gives back is the value of its cookie.
     pub fn open(&self, session: Session, now: Timestamp) -> String {
         let secret = random::secret(43);
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,14 +198,14 @@ impl Sessions {
         secret
     }
 
-    /// The session of a cookie, in its tenant and its time.
+    /// The session of a cookie that is in memory, in its tenant and its time.
     pub fn find(&self, secret: &str, tenant: TenantUid, now: Timestamp) -> Option<Arc<Session>> {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let (expires, session) = sessions.held.get(&digest(secret))?;
         (*expires > now && session.tenant == tenant).then(|| session.clone())
     }
 
-    /// Ends a session.
+    /// Ends a session that is in memory.
     pub fn close(&self, secret: &str) {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.held.remove(&digest(secret));
@@ -222,7 +227,8 @@ mod tests {
     }
 
     fn session(expires: Timestamp) -> Session {
-        Session { tenant: TENANT, pass: Pass::Link(link(Role::Viewer)), expires }
+        let pass = Pass::Link(link(Role::Viewer));
+        Session { tenant: TENANT, pass, key: "kid".to_owned(), expires }
     }
 
     #[test]

@@ -73,11 +73,38 @@ pub(super) fn grant(
     }
 }
 
+/// What a client was granted of this tenant's management API; `None` without a grant.
+pub(in crate::http) fn granted_for_management(call: &Call, client: &Client) -> Option<Scopes> {
+    api::granted(call, client, &Api::Management(call.audience()))
+}
+
+/// A token of this tenant's management API for a client, valid for so many seconds at most, and
+/// how many it is.
+pub(in crate::http) fn signed_for_management(
+    call: &Call,
+    client: &Client,
+    scope: &Scopes,
+    at_most: i64,
+) -> (String, i64) {
+    let lifetime = token::seconds(call.services.settings().auth.token_ttl).min(at_most);
+    (signed_for(call, client, &call.audience(), scope, lifetime), lifetime)
+}
+
 fn signed(call: &Call, client: &Client, api: &Api, scope: &Scopes) -> (String, i64) {
     let auth = &call.services.settings().auth;
     let longest = token::seconds(auth.max_token_ttl);
     let lifetime =
         api.token_lifetime().map_or(token::seconds(auth.token_ttl), |own| own.min(longest));
+    (signed_for(call, client, &api.audience(), scope, lifetime), lifetime)
+}
+
+fn signed_for(
+    call: &Call,
+    client: &Client,
+    audience: &str,
+    scope: &Scopes,
+    lifetime: i64,
+) -> String {
     let frame = Frame {
         issuer: &call.issuer(),
         client_id: &client.id,
@@ -85,8 +112,8 @@ fn signed(call: &Call, client: &Client, api: &Api, scope: &Scopes) -> (String, i
         valid_at: call.valid_at.seconds(),
         lifetime,
     };
-    let claims = claims::machine(frame, &api.audience(), scope);
-    (token::sign(call, &claims), lifetime)
+    let claims = claims::machine(frame, audience, scope);
+    token::sign(call, &claims)
 }
 
 #[cfg(test)]

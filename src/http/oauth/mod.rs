@@ -21,6 +21,8 @@ mod token;
 mod userinfo;
 mod users;
 
+pub(super) use machine::{granted_for_management, signed_for_management};
+
 pub use assertion::UsedAssertions;
 
 use super::call::Call;

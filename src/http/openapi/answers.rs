@@ -133,16 +133,14 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
     ("POST", &["/dossier/v1/keys/rotate"], In("keys", "Key")),
     ("POST", &["/dossier/v1/snapshots"], In("snapshots", "Snapshot")),
     ("POST", &["/dossier/v1/login-links"], Whole("LoginLink")),
+    ("GET", &["/dossier/v1/overview"], Whole("Overview")),
+    ("GET", &["/dossier/v1/requests"], In("requests", "Request")),
+    ("POST", &["/dossier/v1/tokens"], Whole("Token")),
+    ("POST", &["/dossier/v1/tokens/inspect"], Whole("Inspected")),
     ("GET", &["/dossier/v1/exports/{file}"], NoJson),
     (
         "GET POST",
-        &[
-            "/dossier/v1/overview",
-            "/dossier/v1/config",
-            "/dossier/v1/config/reload",
-            "/ui/session",
-            "/openapi.json",
-        ],
+        &["/dossier/v1/config", "/dossier/v1/config/reload", "/ui/session", "/openapi.json"],
         Part("Thing"),
     ),
     ("GET POST PUT PATCH", &["/dossier/v1/*"], Any),
@@ -340,6 +338,36 @@ const SHAPES: &[(&str, &str, &str)] = &[
     ),
     ("Health", "status", "status:string"),
     ("Snapshot", "tenant file", "tenant:string file:string users:integer bytes:integer"),
+    (
+        "Overview",
+        "users clients version now minute mailbox journal history snapshots",
+        "users:integer clients:integer connections:integer version:integer now:integer \
+         started_at:integer minute:Minute mailbox:Mailbox journal:object history:object \
+         snapshots:object server:Server",
+    ),
+    (
+        "Minute",
+        "reads writes p50_micros p99_micros",
+        "reads:integer[] writes:integer[] p50_micros:integer? p99_micros:integer?",
+    ),
+    (
+        "Request",
+        "id at method path query status micros request_id subject dashboard request response",
+        "id:integer at:integer method:string path:string query:string status:integer \
+         micros:integer request_id:string subject:string user_id:string dashboard:boolean \
+         request:object response:object",
+    ),
+    (
+        "Inspected",
+        "header claims valid unknown_scopes",
+        "header:object? claims:object? valid:boolean reason:string unknown_scopes:string[]",
+    ),
+    ("Mailbox", "waiting capacity", "waiting:integer capacity:integer"),
+    (
+        "Server",
+        "tenants users requests minute memory_bytes",
+        "tenants:integer users:integer requests:integer minute:Minute memory_bytes:integer?",
+    ),
     ("LoginLink", "url", "url:string tenant:string role:string expires_in:integer"),
     ("Rehearsal", "dry_run status body changes", "dry_run:boolean status:integer changes:object[]"),
 ];

@@ -45,6 +45,8 @@ static DETAILS: &[&[Detail]] = &[
     own::fork::DETAILS,
     own::person::DETAILS,
     own::suggest::DETAILS,
+    own::requests::DETAILS,
+    own::tokens::DETAILS,
     super::dashboard::DETAILS,
     super::operate::DETAILS,
 ];

@@ -5,8 +5,10 @@ pub mod fork;
 pub mod history;
 pub mod keys;
 pub mod person;
+pub mod requests;
 pub mod suggest;
 pub mod tenants;
+pub mod tokens;
 
 use super::answer::{answer_at, show};
 use super::call::Call;

@@ -52,7 +52,10 @@ pub struct Expect<'a> {
 
 impl Claims {
     /// Reads the payload of a token whose signature has been checked.
-    pub(super) fn read(payload: &[u8]) -> Result<Self, TokenError> {
+    ///
+    /// # Errors
+    /// When a claim is missing, there twice or of the wrong type.
+    pub fn read(payload: &[u8]) -> Result<Self, TokenError> {
         let claims: Self = super::read_object(payload).map_err(|error| {
             // What serde says may quote a claim, so only its kind is passed on.
             if error.is_data() {
@@ -97,6 +100,11 @@ impl Claims {
     /// `@clients`.
     pub fn client_id(&self) -> Option<&str> {
         self.azp.as_deref().or_else(|| self.sub.strip_suffix("@clients"))
+    }
+
+    /// Whether it speaks for a user, not for a client itself.
+    pub fn speaks_for_user(&self) -> bool {
+        !self.sub.ends_with("@clients") && self.gty.as_deref() != Some("client-credentials")
     }
 }
 

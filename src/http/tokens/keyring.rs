@@ -278,6 +278,22 @@ impl KeyRing {
         self.keys().find(|key| key.kid(tenant) == header.kid)
     }
 
+    /// The name at a tenant of the key that signs.
+    pub fn current(&self, tenant: TokenTenant<'_>) -> String {
+        self.current.kid(tenant)
+    }
+
+    /// The name at a tenant of the key that a token says it is signed with, if it is one of ours.
+    pub fn key_of(&self, tenant: TokenTenant<'_>, token: &str) -> Option<String> {
+        let (header, _) = token.split_once('.')?;
+        self.key_for(tenant, header).map(|key| key.kid(tenant))
+    }
+
+    /// Whether a key of this name at a tenant is in the ring.
+    pub fn has(&self, tenant: TokenTenant<'_>, kid: &str) -> bool {
+        self.keys().any(|key| key.kid(tenant) == kid)
+    }
+
     fn keys(&self) -> impl Iterator<Item = &SigningKey> {
         std::iter::once(&self.current).chain(&self.next).chain(&self.previous)
     }

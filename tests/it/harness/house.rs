@@ -1,5 +1,6 @@
 //! All floors of the server in this process, over a disk the test controls.
 
+use actix_web::http::header::HeaderMap;
 use actix_web::{App, test, web};
 use dossier::config::Settings;
 use dossier::domain::history::Keep;
@@ -143,7 +144,9 @@ impl House {
         ));
         tenant::seed(directory.default_tenant(), seeds(""), NOW).await.unwrap();
         let addresses = Addresses { http: "127.0.0.1:80".to_owned(), https: None };
-        let settings = Arc::new(Settings::default());
+        let mut settings = Settings::default();
+        settings.test.enabled = true;
+        let settings = Arc::new(settings);
         let ring = RING.get_or_init(ring).clone();
         let history = folder.as_ref().map(|folder| history(folder.path(), &directory, &journal));
         let (wall, steady) = (clocks.clone(), clocks.clone());
@@ -181,6 +184,22 @@ impl House {
         headers: &[(&'static str, &str)],
         body: &str,
     ) -> impl Future<Output = Told> + use<> {
+        let told = self.hear(host, method, target, headers, body);
+        async move {
+            let (status, _, body) = told.await;
+            (status, body)
+        }
+    }
+
+    /// The same, with the headers of the answer.
+    pub(crate) fn hear(
+        &self,
+        host: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> impl Future<Output = (u16, HeaderMap, Value)> + use<> {
         let services = self.services.clone();
         let mut request = test::TestRequest::with_uri(target)
             .method(method.parse().unwrap())
@@ -194,14 +213,14 @@ impl House {
             let app = App::new().app_data(services).default_service(web::to(dispatch));
             let app = test::init_service(app).await;
             let response = test::call_service(&app, request).await;
-            let status = response.status().as_u16();
-            let kind = response.headers().get("content-type");
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let kind = headers.get("content-type");
             if kind.is_some_and(|kind| kind == "text/event-stream") {
                 // It goes on for minutes.
-                return (status, Value::Null);
+                return (status, headers, Value::Null);
             }
             let body = test::read_body(response).await;
-            (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+            (status, headers, serde_json::from_slice(&body).unwrap_or(Value::Null))
         }
     }
 

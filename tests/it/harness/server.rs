@@ -10,6 +10,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use tempfile::TempDir;
 
+/// An address whose port the system chooses.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// What a server is started with.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
@@ -77,7 +80,7 @@ impl Server {
         folder: TempDir,
         setup: Setup,
     ) -> Result<Self, (ExitStatus, String, TempDir)> {
-        match spawn(folder.path(), &setup) {
+        match spawn(folder.path(), &setup, ANY_PORT) {
             Ok((child, ready)) => Ok(Self {
                 url: text(&ready, "url"),
                 https: text(&ready, "https"),
@@ -108,7 +111,7 @@ impl Server {
 
     /// Starts another process on the same folder, which has to fail.
     pub(crate) fn second_on_same_folder(&self) -> ExitStatus {
-        match spawn(self.folder(), &self.setup) {
+        match spawn(self.folder(), &self.setup, ANY_PORT) {
             Ok((mut other, _)) => {
                 other.kill().unwrap();
                 panic!("a second process took the same folder");
@@ -125,8 +128,20 @@ impl Server {
 
     /// Kills it if it runs, and starts it again on the same data.
     pub(crate) fn restart(&mut self) {
-        self.kill9();
-        let (child, ready) = spawn(self.folder(), &self.setup)
+        self.restart_on(ANY_PORT);
+    }
+
+    /// The same at the address it had, as a browser that is open expects it.
+    pub(crate) fn restart_here(&mut self) {
+        let address = self.address().to_owned();
+        self.restart_on(&address);
+    }
+
+    fn restart_on(&mut self, listen: &str) {
+        if self.is_alive() {
+            self.kill9();
+        }
+        let (child, ready) = spawn(self.folder(), &self.setup, listen)
             .unwrap_or_else(|status| panic!("the restart ended with {status}:\n{}", self.log()));
         self.child = child;
         self.url = text(&ready, "url");
@@ -245,11 +260,11 @@ pub(crate) fn program() -> PathBuf {
 }
 
 /// Starts the program and reads the line that says it is ready.
-fn spawn(folder: &Path, setup: &Setup) -> Result<(Child, Value), ExitStatus> {
+fn spawn(folder: &Path, setup: &Setup, listen: &str) -> Result<(Child, Value), ExitStatus> {
     let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
     let mut command = Command::new(program());
     command
-        .args(["serve", "-o", "json", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["serve", "-o", "json", "--listen", listen, "--data-dir"])
         .arg(folder.join("data"))
         .args(["--set", "server.https_listen=127.0.0.1:0"])
         .current_dir(folder)

@@ -11,8 +11,10 @@ use dossier::tenant::DEFAULT_TENANT;
 /// Who a token speaks for and what it allows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bearer {
-    /// The user it speaks for; none means the server's first machine client.
+    /// The user it speaks for; none means its client.
     pub(crate) user: Option<String>,
+    /// The client it was issued to; none means the server's first machine client.
+    pub(crate) client: Option<String>,
     /// Names of scopes.
     pub(crate) scopes: Vec<String>,
     /// Seconds from now to its end; none means an hour.
@@ -42,7 +44,7 @@ impl Server {
     pub(crate) fn token(&self, bearer: &Bearer) -> String {
         let now = clock::now().seconds();
         let ring = KeyStore::open(&self.data_dir(), now).unwrap();
-        let client = self.admin_client().0;
+        let client = bearer.client.clone().unwrap_or_else(|| self.admin_client().0);
         let or = |own: &Option<String>, other: String| own.clone().unwrap_or(other);
         let claims = Claims {
             iss: or(&bearer.issuer, format!("{}/", self.url)),

@@ -5,11 +5,11 @@ use super::{JANE, REVIEW, SAVE, desk};
 use crate::harness::{Bearer, Server};
 use serde_json::json;
 
-const OWN: (&str, &str) = ("x-dossier-ui", "1");
-const JSON: (&str, &str) = ("Content-Type", "application/json");
+pub(super) const OWN: (&str, &str) = ("x-dossier-ui", "1");
+pub(super) const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// A session's cookie, `name=value`, and the header that set it.
-fn cookie(server: &Server, wanted: &str) -> (String, String) {
+pub(super) fn cookie(server: &Server, wanted: &str) -> (String, String) {
     let link = server.json("POST", "/dossier/v1/login-links", wanted).expect(201).json();
     let (_, code) = link["url"].as_str().unwrap().split_once("once=").unwrap();
     let body = json!({ "once": code }).to_string();

@@ -1,6 +1,7 @@
 //! Accessibility and pictures of every page, in both themes and on a narrow screen.
 
-use super::{Desk, JANE, REVIEW, desk};
+use super::{Desk, JANE, REVIEW, desk, desk_on};
+use crate::harness::Setup;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,13 @@ fn furnish(desk: &Desk) -> Furnished {
         desk.server.json("POST", "/api/v2/users", &body).expect(201);
     }
     desk.server.json("PUT", "/api/user/auth0%7Cjane/metadata", r#"{"metadata":[{"key":"theme","value":"Dark mode","profileClaim":true},{"key":"note","value":"x","profileClaim":false}]}"#).expect(200);
+    let machine = desk
+        .server
+        .json("POST", "/api/v2/clients", r#"{"name":"Support desk","app_type":"non_interactive"}"#)
+        .expect(201)
+        .json();
+    let grant = json!({"client_id": machine["client_id"], "audience": format!("{}/api/v2/", desk.server.url), "scope": ["read:users", "update:users", "update:users_app_metadata", "read:clients"]});
+    desk.server.json("POST", "/api/v2/client-grants", &grant.to_string()).expect(201);
     let made = desk.server.json("POST", "/api/v2/clients", r#"{"name":"Web shop","app_type":"spa","client_metadata":{"colour":"red","region":"eu"}}"#).expect(201);
     let client = made.json()["client_id"].as_str().unwrap().to_owned();
     let patch = r#"{"name":"Corner shop","client_metadata":{"colour":"blue","size":"big"}}"#;
@@ -74,6 +82,8 @@ fn pages(furnished: &Furnished) -> Vec<(&'static str, String)> {
         ("client-history", format!("{client}/history")),
         ("client-restore", format!("{client}/history?version={client_past}&restore=1")),
         ("client-raw", format!("{client}/raw")),
+        ("requests", "/ui/t/default/requests".to_owned()),
+        ("tokens", "/ui/t/default/tokens".to_owned()),
         ("settings", "/ui/settings".to_owned()),
     ]
 }
@@ -105,6 +115,28 @@ fn arrange(desk: &Desk, name: &str, path: &str) {
             desk.server.json("PATCH", TARGET, r#"{"app_metadata":{"seen":null}}"#).expect(200);
             desk.browser.until_there("[data-testid=live-notice]");
         }
+        "overview" => {
+            // On a narrow screen the rail is put away.
+            desk.browser.run("document.querySelector('[data-testid=tenant-switch]').open = true");
+            desk.browser.until_text("[data-testid=tenant-switch]", "no other tenant");
+            desk.browser.click("[data-testid=take-snapshot]");
+            desk.browser.until("document.querySelector('[data-testid=snapshot-result]')?.textContent.includes(' ')");
+        }
+        "requests" => {
+            desk.browser.click("[data-testid=requests] li:nth-child(2) [data-testid=details]");
+            desk.browser.until_text("[data-testid=live]", "paused");
+        }
+        "tokens" => {
+            desk.browser.click("[data-testid=make-token]");
+            desk.browser.until_there("[data-testid=copy-token]");
+            let token = desk.server.admin().strip_prefix("Bearer ").unwrap().to_owned();
+            desk.browser.run_with(
+                "document.querySelector('[data-testid=inspect-token]').value = arguments[0]",
+                &json!([token]),
+            );
+            desk.browser.click("[data-testid=inspect]");
+            desk.browser.until_text("[data-testid=inspected]", "valid here");
+        }
         "user-wrong" => {
             desk.edit("user_metadata", "{\n  \"a.b\": 1,\n  \"hobby\": \"sailing\"\n  \"x\"\n}");
         }
@@ -124,6 +156,17 @@ fn faultless(desk: &Desk, axe: &str, name: &str) {
     assert_eq!(found, json!([]), "{name}: {found:#}");
 }
 
+/// The page of who has no users yet.
+#[track_caller]
+fn empty(desk: &Desk, axe: &str) {
+    for theme in ["light", "dark"] {
+        desk.browser
+            .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
+        desk.open("/ui/t/default/users");
+        faultless(desk, axe, &format!("no users {theme}"));
+    }
+}
+
 #[test]
 fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
     let Some(axe) = axe() else {
@@ -134,7 +177,8 @@ fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
         );
         return;
     };
-    let Some(desk) = desk() else { return };
+    let Some(desk) = desk_on(Setup::default().set("test.enabled=true").start()) else { return };
+    empty(&desk, &axe);
     let furnished = furnish(&desk);
     for theme in ["light", "dark"] {
         desk.browser
@@ -161,10 +205,9 @@ fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
     faultless(&desk, &axe, "login");
 }
 
-#[test]
-fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
-    let Some(desk) = desk() else { return };
-    let furnished = furnish(&desk);
+/// Draws pages in both themes, on a wide and a narrow screen, where nothing may stick out.
+#[track_caller]
+fn draw(desk: &Desk, pages: &[(&str, String)]) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     for (look, theme, width) in [
@@ -175,10 +218,10 @@ fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
     ] {
         desk.browser
             .run_with("localStorage.setItem('dossier.theme', arguments[0])", &json!([theme]));
-        for (name, path) in pages(&furnished) {
+        for (name, path) in pages {
             // The height is the page's own: what is drawn by its place in the window is drawn whole.
             desk.browser.resize(width, 900);
-            arrange(&desk, name, &path);
+            arrange(desk, name, path);
             let over = desk.browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
             assert_eq!(over, json!(0), "{name} {look}");
             let height = desk.browser.run("return document.documentElement.scrollHeight");
@@ -188,9 +231,16 @@ fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
             );
             std::fs::write(folder.join(format!("{name}-{look}.png")), desk.browser.picture())
                 .unwrap();
-            tidy(&desk);
+            tidy(desk);
         }
     }
+}
+
+#[test]
+fn ui_51_every_page_fits_360_pixels_and_is_drawn() {
+    let Some(desk) = desk_on(Setup::default().set("test.enabled=true").start()) else { return };
+    draw(&desk, &[("users-empty", "/ui/t/default/users".to_owned())]);
+    draw(&desk, &pages(&furnish(&desk)));
     desk.browser.resize(360, 900);
     desk.open("/ui/t/default");
     desk.browser.click(".menu");

@@ -3,14 +3,19 @@
 mod access;
 mod browser;
 mod clients;
+mod figures;
 mod files;
 mod gone;
 mod history;
 mod live;
 mod looks;
+mod many;
+mod requests;
 mod safety;
 mod saving;
+mod sessions;
 mod snippets;
+mod tokens;
 mod user;
 mod users;
 
@@ -79,6 +84,21 @@ impl Desk {
     fn on_jane(&self, user_metadata: &str, app_metadata: &str) {
         self.jane(user_metadata, app_metadata);
         self.open(JANE);
+    }
+
+    /// Makes five hundred users, four at a time.
+    fn five_hundred(&self) {
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                let server = &self.server;
+                scope.spawn(move || {
+                    for number in 0..125 {
+                        let body = format!(r#"{{"connection":"Username-Password-Authentication","user_id":"p{part}-{number}","email":"p{part}-{number}@example.com"}}"#);
+                        server.json("POST", "/api/v2/users", &body).expect(201);
+                    }
+                });
+            }
+        });
     }
 
     /// Her profile as the API tells it, byte for byte.

@@ -15,10 +15,6 @@ fn crowd(desk: &super::Desk, count: usize) {
     }
 }
 
-fn crowd_more(desk: &super::Desk) {
-    desk.server.json("POST", "/api/v2/users", r#"{"connection":"Username-Password-Authentication","user_id":"late","email":"late@example.com"}"#).expect(201);
-}
-
 fn ids(desk: &super::Desk) -> Vec<String> {
     let found = desk
         .browser
@@ -37,6 +33,42 @@ fn ui_58_empty_lists_say_what_to_do() {
     desk.browser.click("[data-testid=no-results] button");
     desk.browser.until_there("[data-row='auth0|u000']");
     desk.quiet();
+}
+
+#[test]
+fn ui_58_without_users_one_is_made_imported_or_in_test_mode_a_hundred_are_loaded() {
+    let Some(desk) = desk_on(Setup::default().set("test.enabled=true").start()) else { return };
+    desk.open("/ui/t/default/users");
+    let empty = "[data-testid=no-users]";
+    desk.browser.click(&format!("{empty} .btn.primary"));
+    desk.browser.until_there("[data-testid=create-user]");
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until("!document.querySelector('dialog')");
+    desk.browser.click(&format!("{empty} .btn:nth-of-type(2)"));
+    desk.browser.until_there("[data-testid=import] input[type=file]");
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until("!document.querySelector('dialog')");
+    desk.browser.click("[data-testid=samples]");
+    desk.browser
+        .until_text("[data-testid=import-state]", "100 rows: 100 new, 0 changed, 0 refused");
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until_text("[data-testid=summary]", "100 users");
+    let found =
+        desk.server.get("/api/v2/users?q=app_metadata.plan:gold&include_totals=true&per_page=1");
+    assert_eq!(found.expect(200).json()["total"], 25);
+    desk.quiet();
+}
+
+#[test]
+fn ui_58_samples_are_for_test_mode_and_for_who_may_make_users() {
+    let Some(desk) = desk() else { return };
+    desk.open("/ui/t/default/users");
+    assert!(!desk.browser.has("[data-testid=samples]"));
+    desk.browser.click("[data-testid=sign-out]");
+    desk.browser.until_there("#pass");
+    desk.sign_in(r#"{"role":"viewer"}"#);
+    desk.open("/ui/t/default/users");
+    assert_eq!(desk.browser.texts("[data-testid=no-users] .btn"), ["Copy the command"]);
 }
 
 #[test]
@@ -220,30 +252,13 @@ fn ui_64_ticked_users_are_patched_and_deleted_together() {
 }
 
 #[test]
-fn ui_70_figures_follow_and_come_back_with_the_server() {
+fn ui_70_figures_follow() {
     let Some(desk) = desk() else { return };
     desk.open("/ui/t/default");
     let tile = "[data-testid=tile-users] .figure";
     assert_eq!(desk.browser.text(tile), "0");
-    std::thread::scope(|scope| {
-        for part in 0..4 {
-            let server = &desk.server;
-            scope.spawn(move || {
-                for number in 0..125 {
-                    let body = format!(r#"{{"connection":"Username-Password-Authentication","user_id":"p{part}-{number}","email":"p{part}-{number}@example.com"}}"#);
-                    server.json("POST", "/api/v2/users", &body).expect(201);
-                }
-            });
-        }
-    });
+    desk.five_hundred();
     desk.browser.until_text(tile, "500");
-    // As a restart looks from the page: no answer for a while, then the server is back.
-    desk.browser.run("window.real = fetch; window.fetch = async () => { throw new TypeError() }");
-    desk.browser.until_text("[data-testid=live]", "not reachable");
-    crowd_more(&desk);
-    desk.browser.run("window.fetch = window.real");
-    desk.browser.until_text("[data-testid=live]", "live");
-    desk.browser.until_text(tile, "501");
 }
 
 #[test]

@@ -158,6 +158,7 @@ fn authorization(server: &Server, caller: &As, names: &Names) -> Option<String> 
             let fill = |text: &Option<String>| text.as_ref().map(|text| filled(text, names));
             Bearer {
                 user: fill(user),
+                client: None,
                 scopes: scopes.clone(),
                 ends_in_s: *ends_in_s,
                 audience: fill(audience),

@@ -30,6 +30,10 @@ impl View for Held {
         self.users.values().filter(is_it).cloned().collect()
     }
 
+    fn user_linked_with(&self, id: &str) -> Option<Document> {
+        self.users.values().find(|user| user.linked().iter().any(|own| own.as_str() == id)).cloned()
+    }
+
     fn user_count(&self) -> usize {
         self.users.len()
     }

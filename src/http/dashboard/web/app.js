@@ -2,10 +2,11 @@
 // The shell: which page an address means, the rail, the top bar, the theme, the shortcuts.
 
 import { confirmed } from "./lib/dialog.js";
-import { failure, fill, h, icon } from "./lib/dom.js";
+import { failure, fill, h, icon, toast } from "./lib/dom.js";
 import { listen } from "./lib/keys.js";
 import { isKept } from "./lib/past.js";
 import * as session from "./lib/session.js";
+import { tenantSwitch } from "./lib/tenants.js";
 
 /**
  * A page: its title, the way to it, what it shows; and, where it has them, what Ctrl+S does,
@@ -21,6 +22,8 @@ const usersPage = async (/** @type {Place} */ place) => (await import("./pages/u
 const userPage = async (/** @type {Place} */ place, /** @type {string} */ id, /** @type {string | undefined} */ tab) => (await import("./pages/user.js")).userPage(place, id, tab);
 const clientsPage = async (/** @type {Place} */ place) => (await import("./pages/clients.js")).clientsPage(place);
 const clientPage = async (/** @type {Place} */ place, /** @type {string} */ id, /** @type {string | undefined} */ tab) => (await import("./pages/client.js")).clientPage(place, id, tab);
+const requestsPage = async (/** @type {Place} */ place) => (await import("./pages/requests.js")).requestsPage(place);
+const tokensPage = async () => (await import("./pages/tokens.js")).tokensPage();
 const historyPage = async () => (await import("./pages/history.js")).historyPage();
 const loginPage = async (/** @type {Place} */ place) => (await import("./pages/login.js")).loginPage(place);
 
@@ -28,6 +31,10 @@ const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 /** @type {Page | null} */ let shown = null;
 /** @type {string} */ let address = location.href;
 let turn = 0;
+
+// Requests are kept in test mode only; a token is made or looked at with these scopes.
+const seesRequests = () => Boolean(session.info().test_mode) && session.can("read:logs");
+const seesTokens = () => session.can("read:clients", "read:client_keys");
 
 /** Where an address leads. @param {Place} place @returns {(() => Promise<Page>) | null} */
 function resolve(place) {
@@ -39,6 +46,8 @@ function resolve(place) {
   if (page === "users" && !id) return () => usersPage(place);
   if (page === "users" && place.path.length <= 5) return () => userPage(place, id, tab);
   if (page === "history" && !id && isKept()) return () => historyPage();
+  if (page === "requests" && !id && seesRequests()) return () => requestsPage(place);
+  if (page === "tokens" && !id && seesTokens()) return () => tokensPage();
   if (page === "clients" && !id) return () => clientsPage(place);
   if (page === "clients" && place.path.length <= 5) return () => clientPage(place, id, tab);
   return null;
@@ -128,20 +137,22 @@ document.addEventListener("click", (event) => {
 
 /** @param {Page} page */
 function shell(page) {
-  const { tenant, test_mode: testMode, server_version: version, title } = session.info();
+  const { test_mode: testMode, server_version: version, title } = session.info();
   const entry = (/** @type {string} */ section, /** @type {any} */ name, /** @type {string} */ label, /** @type {string} */ href) =>
     h("li", null, h("a", { href, "aria-current": page.section === section ? "page" : null }, icon(name), label));
   const rail = h("aside", { class: "rail", id: "rail" },
     h("div", { class: "brand" }, h("i", { "aria-hidden": "true" }, "D"), title),
-    h("div", { class: "tenant", "data-testid": "tenant" }, h("span", { class: "dim small" }, "Tenant"), h("strong", null, tenant)),
+    tenantSwitch(),
     h("nav", { "aria-label": "Main" }, h("ul", null,
       entry("overview", "overview", "Overview", session.home()),
       entry("users", "users", "Users", session.home("/users")),
       entry("clients", "clients", "Clients", session.home("/clients")),
       isKept() && entry("history", "history", "History", session.home("/history")),
+      seesRequests() && entry("requests", "requests", "Requests", session.home("/requests")),
+      seesTokens() && entry("tokens", "lock", "Tokens", session.home("/tokens")),
       entry("settings", "settings", "Settings", "/ui/settings"))),
     h("div", { class: "foot" },
-      testMode && h("span", { class: "row" }, h("span", { class: "badge warn" }, "dev"), "test endpoints on"),
+      testMode && h("span", { class: "row" }, h("span", { class: "badge warn" }, "dev"), "test mode"),
       h("span", { class: "who-am-i" }, session.info().session.subject),
       h("span", { class: "row" }, h("span", null, `v${version}`), h("button", { class: "btn ghost sm push", type: "button", "data-testid": "sign-out", onclick: signOut }, "Sign out"))));
   const menu = h("button", { class: "btn ghost menu", type: "button", "aria-label": "Menu", "aria-controls": "rail", "aria-expanded": "false", onclick: () => menu.setAttribute("aria-expanded", String(rail.classList.toggle("open"))) }, icon("menu"));
@@ -165,8 +176,12 @@ function switchTheme() {
 
 async function signOut() {
   if (!(await mayLeave())) return;
+  try { await session.signOut(); } catch (error) {
+    // While nothing can be written the session cannot be ended for good, and that is said.
+    toast(`You are still signed in. ${/** @type {Error} */ (error).message}`);
+    return;
+  }
   leave();
-  await session.signOut();
   history.pushState(null, "", "/ui/login");
   await show();
 }

@@ -11,7 +11,15 @@ export const counted = (count, one, many = `${one}s`) => `${grouped(count)} ${co
 export function size(bytes) {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  if (bytes < 1024 ** 3) return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+  return `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
+}
+
+/** A short time that was measured. @param {number} micros */
+export function brief(micros) {
+  if (micros < 10_000) return `${(micros / 1000).toFixed(2)} ms`;
+  if (micros < 1_000_000) return `${(micros / 1000).toFixed(micros < 100_000 ? 1 : 0)} ms`;
+  return `${(micros / 1_000_000).toFixed(1)} s`;
 }
 
 /** A limit without digits it does not need. @param {number} bytes */

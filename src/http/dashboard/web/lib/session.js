@@ -21,8 +21,8 @@ export async function load() { about = (await get("/ui/session")).json(); return
 export async function signIn(pass) { about = (await call("POST", "/ui/session", { body: JSON.stringify(pass) })).json(); return about; }
 
 export async function signOut() {
-  dropDrafts();
   about = (await call("DELETE", "/ui/session")).json();
+  dropDrafts();
 }
 
 export function forget() { about = { ...about, session: null }; }

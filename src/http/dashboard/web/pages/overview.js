@@ -1,23 +1,23 @@
 // @ts-check
-// The tenant and the server at a glance; rates are the difference of two readings.
+// The tenant and the server at a glance: what the server measured, asked for each second.
 
 import { call, get } from "../lib/api.js";
 import { badge, failure, fill, h } from "../lib/dom.js";
-import { ago, grouped, lasting, limit, size, when } from "../lib/format.js";
+import { ago, brief, counted, grouped, lasting, size, when } from "../lib/format.js";
 import * as past from "../lib/past.js";
 import * as session from "../lib/session.js";
 import { recentChanges } from "./history.js";
 
 const EVERY = 1000;
-const KEPT = 40;
+const SECONDS = 60;
 
-/** A line of the last readings. @param {number[]} values */
+/** A line of the last minute, a point for each second. @param {number[]} values */
 function spark(values) {
   const top = Math.max(...values, 1);
   const width = 96;
-  const points = values.map((value, at) => `${((at / (KEPT - 1)) * width).toFixed(1)},${(22 - (value / top) * 20).toFixed(1)}`).join(" ");
+  const points = values.map((value, at) => `${((at / (SECONDS - 1)) * width).toFixed(1)},${(22 - (value / top) * 20).toFixed(1)}`).join(" ");
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [name, value] of [["viewBox", `0 0 ${width} 24`], ["class", "spark"], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
+  for (const [name, value] of [["viewBox", `0 0 ${width} 24`], ["class", "spark"], ["preserveAspectRatio", "none"], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
   const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
   line.setAttribute("points", points);
   svg.append(line);
@@ -25,6 +25,59 @@ function spark(values) {
 }
 
 const HEALTH = { ok: ["takes writes", "ok"], full: ["disk full, writes are refused", "bad"], failed: ["failed, no writes until a restart", "bad"] };
+const PAST = { ok: ["kept", "ok"], building: ["being built", "warn"], failed: ["failed", "bad"], off: ["not kept", ""] };
+
+const tile = (/** @type {string} */ name, /** @type {string} */ label, /** @type {any} */ value, /** @type {any} */ more = null, about = "") =>
+  h("div", { class: "tile", "data-testid": `tile-${name}`, title: about || null }, h("div", { class: "dim small" }, label), h("div", { class: "figure" }, value), more);
+const fact = (/** @type {string} */ name, /** @type {any} */ value, /** @type {string} */ testid = "") => h("div", { "data-testid": testid || null }, h("dt", null, name), h("dd", null, value));
+const card = (/** @type {string} */ id, /** @type {string} */ title, /** @type {any} */ state, /** @type {any} */ ...facts) =>
+  h("section", { class: "card", "aria-labelledby": `h-${id}` }, h("header", null, h("h2", { id: `h-${id}` }, title), state), h("dl", { class: "facts half" }, facts));
+
+/** What was asked in the last minute, and how long it took. @param {string} prefix @param {{ reads: number[], writes: number[], p50_micros: number | null, p99_micros: number | null }} minute @param {string} whose */
+function pace(prefix, { reads, writes, p50_micros: half, p99_micros: nearly }, whose) {
+  const rate = (/** @type {number[]} */ all) => grouped(all.at(-1) ?? 0);
+  return [
+    tile(`${prefix}reads`, `Reads/s${whose}`, rate(reads), spark(reads), "Requests that only read, in the last whole second; the line is the last minute."),
+    tile(`${prefix}writes`, `Writes/s${whose}`, rate(writes), spark(writes), "All other requests, in the last whole second; the line is the last minute."),
+    // Without requests there is nothing to have taken time.
+    tile(`${prefix}p99`, `p99${whose}`, nearly === null ? "–" : brief(nearly), h("div", { class: "dim small" }, half === null ? "no requests in the last minute" : `p50 ${brief(half)}`), "In the last minute 99 of 100 requests were answered within this time."),
+  ];
+}
+
+/** @param {{ waiting: number, capacity: number }} mailbox */
+function mailboxFact({ waiting, capacity }) {
+  return [`${grouped(waiting)} / ${grouped(capacity)}`, h("meter", { class: "wide-meter", min: 0, max: capacity, high: capacity * 0.8, value: waiting, "aria-label": "Messages waiting in the mailbox" })];
+}
+
+/** @param {number} millis @param {number} now */
+const moment = (millis, now) => h("time", { datetime: new Date(millis).toISOString(), title: when(millis) }, ago(millis, now));
+
+/** @param {any} snapshots @param {number} now */
+function snapshotCard(snapshots, now) {
+  const { newest, next_at: next, changes_since: changes } = snapshots;
+  const state = snapshots.in_memory ? badge("in memory", "push") : snapshots.has_failed ? badge("last one failed", "bad push") : newest ? badge("good", "ok push") : badge("none yet", "push");
+  const due = snapshots.in_memory ? "nothing is written" : next === null ? "only on request" : changes === 0 ? "when something changes" : `in ${lasting(Math.max(next - now, 0))} or after ${grouped(snapshots.max_changes)} changes`;
+  return card("snapshots", "Snapshot", state,
+    fact("Taken", newest ? moment(newest.at, now) : "none yet", "snapshot-at"), fact("Version", newest ? ["v", grouped(newest.version)] : "–"),
+    fact("Size", newest ? `${size(newest.bytes)} · ${counted(newest.users, "user")}` : "–"), fact("Took", newest?.milliseconds != null ? [brief(newest.milliseconds * 1000), " ", badge("verified", "ok")] : newest ? "before the start" : "–"),
+    fact("Changes since", grouped(changes), "changes-since"), fact("Next", due));
+}
+
+/** @param {any} now */
+function cards(now) {
+  const { journal, history, server } = now;
+  const [words, kind] = HEALTH[/** @type {"ok"} */ (journal.health)];
+  const [kept, shade] = PAST[/** @type {"ok"} */ (history.health)] ?? [history.health, ""];
+  const each = server && server.users >= 1000 && server.memory_bytes ? ` (${grouped(server.memory_bytes / server.users)} B for each user)` : "";
+  return [
+    card("journal", "Journal", badge(words, `${kind} push`), fact("Size on disk", size(journal.size_bytes), "journal-size"), fact("Last record", grouped(journal.last_lsn)), fact("Waiting to be written", grouped(journal.waiting)),
+      fact("Last sync", now.snapshots.in_memory ? "in memory, nothing is synced" : brief(journal.last_sync_micros))),
+    snapshotCard(now.snapshots, now.now),
+    card("work", "Mailbox and history", badge(`history ${kept}`, `${shade} push`), fact("Waiting / room", mailboxFact(now.mailbox), "mailbox"), fact("History on disk", history.size_bytes === null ? "–" : size(history.size_bytes), "history-size")),
+    server && card("server", "Server", badge(counted(server.tenants, "tenant"), "push"), fact("Memory in use", server.memory_bytes === null ? "not told by the system" : `${size(server.memory_bytes)}${each}`, "memory"), fact("Running for", lasting(now.now - now.started_at)),
+      fact("Users of all tenants", grouped(server.users)), fact("Requests since the start", grouped(server.requests), "requests")),
+  ];
+}
 
 /** @returns {Promise<import("../app.js").Page>} */
 export async function overviewPage() {
@@ -36,13 +89,11 @@ export async function overviewPage() {
   }
   const state = h("span", { class: "badge ok", "data-testid": "live" }, "live");
   const tiles = h("div", { class: "tiles" });
-  const cards = h("div", { class: "two" });
+  const all = h("div", { class: "tiles" });
+  const places = h("div", { class: "two" });
   const foot = h("div", { class: "stack-s" });
   const recent = past.isKept() ? recentChanges() : null;
-  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push" }, state)), tiles, cards, foot, recent?.node);
-  /** @type {{ at: number, requests: number, version: number } | null} */ let last = null;
-  /** @type {number[]} */ const requests = [];
-  /** @type {number[]} */ const writes = [];
+  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push" }, state)), tiles, all, places, foot, recent?.node);
   let timer = 0;
   let isOver = false;
 
@@ -62,36 +113,16 @@ export async function overviewPage() {
     take.disabled = false;
   }
 
-  const tile = (/** @type {string} */ name, /** @type {string} */ label, /** @type {any} */ value, /** @type {any} */ more = null) =>
-    h("div", { class: "tile", "data-testid": `tile-${name}` }, h("div", { class: "dim small" }, label), h("div", { class: "figure" }, value), more);
-
   /** @param {any} now */
   function draw(now) {
-    if (last && now.now > last.at) {
-      const seconds = (now.now - last.at) / 1000;
-      // This page's own question is not counted.
-      if (now.requests !== undefined) requests.push(Math.max((now.requests - last.requests - 1) / seconds, 0));
-      writes.push(Math.max((now.version - last.version) / seconds, 0));
-      if (requests.length > KEPT) { requests.shift(); writes.shift(); }
-    }
-    last = { at: now.now, requests: now.requests, version: now.version };
     fill(tiles,
       tile("users", "Users", grouped(now.users)),
       tile("clients", "Clients", grouped(now.clients)),
-      // Only who runs the server is told how busy all of it is.
-      now.requests === undefined ? null : tile("requests", "Requests/s, all tenants", grouped(requests.at(-1) ?? 0), spark(requests)),
-      tile("writes", "Changes/s", grouped(writes.at(-1) ?? 0), spark(writes)),
+      pace("", now.minute, ""),
       tile("version", "Version", grouped(now.version)));
-    const { journal, snapshots } = now;
-    const [words, kind] = HEALTH[/** @type {"ok"} */ (journal.health)];
-    const fact = (/** @type {string} */ name, /** @type {any} */ value) => h("div", null, h("dt", null, name), h("dd", null, value));
-    fill(cards,
-      h("section", { class: "card", "aria-labelledby": "h-journal" }, h("header", null, h("h2", { id: "h-journal" }, "Journal"), badge(words, `${kind} push`)),
-        h("dl", { class: "facts half" }, fact("Size on disk", limit(journal.size_bytes)), fact("Last record", grouped(journal.last_lsn)), fact("Waiting to be written", grouped(journal.waiting)),
-          fact("Last sync", snapshots.in_memory ? "in memory, nothing is synced" : `${(journal.last_sync_micros / 1000).toFixed(1)} ms`))),
-      h("section", { class: "card", "aria-labelledby": "h-snapshots" }, h("header", null, h("h2", { id: "h-snapshots" }, "Snapshots"), snapshots.has_failed ? badge("last one failed", "bad push") : badge(snapshots.in_memory ? "in memory" : snapshots.last_at ? "good" : "none yet", "push")),
-        h("dl", { class: "facts half" }, fact("Last taken", snapshots.last_at ? h("time", { datetime: new Date(snapshots.last_at).toISOString(), title: when(snapshots.last_at) }, ago(snapshots.last_at, now.now)) : "none since the start"),
-          fact("Interval", snapshots.interval_ms ? lasting(snapshots.interval_ms) : "only on request"), fact("Taken since the start", grouped(snapshots.taken)), fact("Server running for", lasting(now.now - now.started_at)))));
+    // Only who runs the server is told how busy all of it is.
+    fill(all, now.server && now.server.tenants > 1 ? pace("all-", now.server.minute, ", all tenants") : null);
+    fill(places, cards(now));
   }
 
   async function poll() {

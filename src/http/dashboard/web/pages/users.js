@@ -9,6 +9,7 @@ import { check } from "../lib/json.js";
 import * as session from "../lib/session.js";
 import { withSuggestions } from "./users/complete.js";
 import { canImport, importUsers } from "./users/import.js";
+import { samplesButton } from "./users/samples.js";
 
 const SIZES = [10, 20, 50, 100];
 const FIELDS = "user_id,name,nickname,email,identities,logins_count,updated_at,blocked";
@@ -59,7 +60,7 @@ export async function usersPage(place) {
     const answer = await get(`/api/v2/users?${query}`);
     const { users, total } = answer.json();
     if (asked.q) remember(asked.q);
-    fill(result, total === 0 ? empty(asked.q, () => place.go(address({ q: "" })), () => create(place)) : list(users, total, told(answer), asked, address, place));
+    fill(result, total === 0 ? empty(asked.q, () => place.go(address({ q: "" })), place) : list(users, total, told(answer), asked, address, place));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     fill(result, queryFault(asked.q, error) ?? failure(error));
@@ -86,8 +87,8 @@ function searchForm(q, run) {
     h("button", { class: "btn", type: "submit" }, "Search"), q && h("button", { class: "btn ghost", type: "button", onclick: () => run("") }, "Clear"), help);
 }
 
-/** @param {string} q @param {() => void} clear @param {() => void} make */
-function empty(q, clear, make) {
+/** @param {string} q @param {() => void} clear @param {import("../app.js").Place} place */
+function empty(q, clear, place) {
   if (q) {
     return h("div", { class: "empty card", "data-testid": "no-results" }, h("h2", null, "Nobody matches"), h("p", null, "No user matches ", h("code", null, q), ". Values match whole words and, in metadata, upper and lower case."),
       h("p", null, h("button", { class: "btn", type: "button", onclick: clear }, "Clear the search")));
@@ -95,7 +96,8 @@ function empty(q, clear, make) {
   const command = `curl -s "$DOSSIER_URL/api/v2/users" \\\n  -H "authorization: Bearer $DOSSIER_TOKEN" \\\n  -H 'content-type: application/json' \\\n  -d '{"connection":"Username-Password-Authentication","email":"jane.doe@example.com"}'`;
   return h("div", { class: "empty card", "data-testid": "no-users" }, h("h2", null, "No users yet"), h("p", null, "Create the first one here, or from a terminal:"),
     h("pre", { class: "code", tabindex: "0", "aria-label": "Command" }, command),
-    h("p", { class: "row" }, session.can("create:users") && h("button", { class: "btn primary", type: "button", onclick: make }, "Create user"), h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command")));
+    h("p", { class: "row wrap" }, session.can("create:users") && h("button", { class: "btn primary", type: "button", onclick: () => create(place) }, "Create user"), canImport() && h("button", { class: "btn", type: "button", onclick: () => importUsers(place) }, "Import JSON…"),
+      h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command"), samplesButton(place)));
 }
 
 /** How long the server searched and where it looked, else how long the answer took. @param {{ timing: string, took: number }} answer */

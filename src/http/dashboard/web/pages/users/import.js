@@ -38,12 +38,8 @@ export async function importUsers(place) {
         fill(problem, h("p", { class: "small bad-text" }, errors.map(({ message, line, column }) => `line ${line}, column ${column}: ${message}`).join("; ") || "The file is not a JSON array."));
         return false;
       }
-      const form = new FormData();
-      form.append("users", chosen, "users.json");
-      form.append("connection_id", connection.value);
-      form.append("upsert", String(upsert.checked));
       try {
-        job = (await call("POST", "/api/v2/jobs/users-imports", { body: form })).json().id;
+        job = await send(chosen, connection.value, upsert.checked);
         return true;
       } catch (error) {
         fill(problem, failure(error));
@@ -51,7 +47,28 @@ export async function importUsers(place) {
       }
     },
   });
-  if (done !== "import") return;
+  if (done === "import") await see(job, place);
+}
+
+/** A file of users that is made here, into the database connection. @param {any[]} users @param {string} connection @param {import("../../app.js").Place} place */
+export async function importMade(users, connection, place) {
+  const all = (await get("/api/v2/connections?strategy=auth0")).json();
+  const into = all.find((/** @type {any} */ { name }) => name === connection) ?? all[0];
+  if (!into) throw new Error("There is no database connection to put users into.");
+  await see(await send(new Blob([JSON.stringify(users)], { type: "application/json" }), into.id, false), place);
+}
+
+/** Begins an import; its job. @param {Blob} file @param {string} connection @param {boolean} upsert @returns {Promise<string>} */
+async function send(file, connection, upsert) {
+  const form = new FormData();
+  form.append("users", file, "users.json");
+  form.append("connection_id", connection);
+  form.append("upsert", String(upsert));
+  return (await call("POST", "/api/v2/jobs/users-imports", { body: form })).json().id;
+}
+
+/** @param {string} job @param {import("../../app.js").Place} place */
+async function see(job, place) {
   await watch(job);
   await place.go(location.pathname + location.search, true);
 }
