@@ -149,6 +149,7 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
     // A stream of events.
     ("GET", &["/api/v2/events"], NoJson),
     ("GET POST", &["/u/*", "/lo/*", "/", "/ui", "/ui/*", "/openapi*", "/oauth/revoke"], NoJson),
+    ("DELETE", &["/dossier/v1/users/{id}"], Whole("Copies")),
     ("DELETE", &["*"], NoJson),
 ];
 
@@ -341,6 +342,7 @@ const SHAPES: &[(&str, &str, &str)] = &[
     ("Health", "status", "status:string"),
     ("Snapshot", "tenant file", "tenant:string file:string users:integer bytes:integer"),
     ("LoginLink", "url", "url:string tenant:string role:string expires_in:integer"),
+    ("Copies", "copies message", "copies:string[] message:string"),
     ("Rehearsal", "dry_run status body changes", "dry_run:boolean status:integer changes:object[]"),
 ];
 
