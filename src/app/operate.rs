@@ -7,6 +7,7 @@ use crate::domain::diff::Difference;
 use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
 use crate::http::services::Services;
 use crate::journal::JournalError;
+use crate::store::data_dir::DataDir;
 use crate::tenant::{
     DueSnapshot, ListDue, SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots,
 };
@@ -23,6 +24,7 @@ pub type Reload = dyn Fn() -> Result<Loaded, config::Errors> + Send + Sync;
 pub struct Operator {
     services: web::Data<Services>,
     snapshots: Option<Addr<Snapshots>>,
+    dir: Arc<DataDir>,
     keys: Arc<Mutex<KeyStore>>,
     loaded: Arc<Mutex<Loaded>>,
     reload: Arc<Reload>,
@@ -39,11 +41,11 @@ impl Operator {
     pub fn new(
         services: web::Data<Services>,
         snapshots: Option<Addr<Snapshots>>,
-        keys: KeyStore,
+        (dir, keys): (Arc<DataDir>, KeyStore),
         loaded: Arc<Mutex<Loaded>>,
         reload: Arc<Reload>,
     ) -> Self {
-        Self { services, snapshots, keys: Arc::new(Mutex::new(keys)), loaded, reload }
+        Self { services, snapshots, dir, keys: Arc::new(Mutex::new(keys)), loaded, reload }
     }
 }
 
@@ -124,6 +126,13 @@ impl Operations for Operator {
         Box::pin(async move {
             let snapshots = snapshots.ok_or_else(no_snapshots)?;
             snapshots.send(ListDue).await.map_err(in_words)?.map_err(in_words)
+        })
+    }
+
+    fn copies(&self) -> Operating<Vec<String>> {
+        let dir = self.dir.clone();
+        Box::pin(async move {
+            web::block(move || dir.copies()).await.map_err(in_words)?.map_err(in_words)
         })
     }
 

@@ -102,9 +102,9 @@ pub async fn serve(
 
     // The folder stays locked until the end.
     let Opened { dir, keys, journal, .. } = opened;
-    let operator =
-        Arc::new(Operator::new(services.clone(), snapshots.clone(), keys, running, reload));
-    services.set_operations(Some(operator));
+    let files = (dir.clone(), keys);
+    let operator = Operator::new(services.clone(), snapshots.clone(), files, running, reload);
+    services.set_operations(Some(Arc::new(operator)));
     let ended = run(server, handle, &services, &settings, signals).await;
     services.set_operations(None);
     expiry.abort();

@@ -144,6 +144,20 @@ pub(super) fn target(command: &Command) -> Target<'_> {
     }
 }
 
+/// Whether `command` makes the key that `part` names, in an object that is there.
+pub fn makes_key(view: &dyn View, command: &Command, part: &Part) -> bool {
+    let Part::Key(bag, key) = part else { return false };
+    match target(command) {
+        Target::User(id) => {
+            view.user(id).is_some_and(|user| user.user().key_version(*bag, key).is_none())
+        }
+        Target::Client(id) => view.client(id).is_some_and(|client| {
+            !client.client_metadata.as_ref().is_some_and(|bag| bag.contains(key))
+        }),
+        Target::Resource(..) | Target::New => false,
+    }
+}
+
 /// Checks a condition against the tenant as `command` finds it.
 ///
 /// # Errors

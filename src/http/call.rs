@@ -145,6 +145,12 @@ impl Call {
         self.request.uri().path()
     }
 
+    /// The path and the query string of the request as they were sent.
+    pub fn target(&self) -> &str {
+        let uri = self.request.uri();
+        uri.path_and_query().map_or_else(|| uri.path(), |whole| whole.as_str())
+    }
+
     /// The text of a header, if it is there and is text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers().get(name).and_then(|value| value.to_str().ok())

@@ -3,6 +3,7 @@
 use super::answer;
 use super::call::{Call, Raw, host_of};
 use super::incoming::{self, Incoming};
+use super::lists::ListTag;
 use super::problem::Problem;
 use super::query::DRY_RUN;
 use super::random;
@@ -236,12 +237,24 @@ async fn run(
         noted.seen = Some(call.tenant.published().version());
     }
     if !changes(route) || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
-        return (route.handler)(call).await;
+        return listed(call, route).await;
     }
     let rehearsal = call.rehearse();
     let response = (route.handler)(call).await?;
     let differences = rehearsal.take();
     Ok(rehearsed(response, &differences).await)
+}
+
+/// Runs the row's handler, unless it is asked for a list the caller has already.
+async fn listed(call: Call, route: &'static Route) -> Result<HttpResponse, Problem> {
+    let Some(tag) = ListTag::of(&call, route) else { return (route.handler)(call).await };
+    if let Some(unchanged) = tag.unchanged(&call) {
+        return Ok(unchanged);
+    }
+    let tenant = call.tenant.clone();
+    let mut response = (route.handler)(call).await?;
+    tag.put(&tenant, &mut response);
+    Ok(response)
 }
 
 /// How long a call waits until keys whose time has come are gone.

@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod health;
 pub mod incoming;
 pub mod kv;
+mod lists;
 pub mod names;
 pub mod oauth;
 pub mod openapi;

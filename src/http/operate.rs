@@ -51,6 +51,9 @@ pub trait Operations: Send + Sync {
     fn take_snapshots(&self) -> Operating<Vec<SnapshotReport>>;
     /// The snapshots it would write now.
     fn due_snapshots(&self) -> Operating<Vec<DueSnapshot>>;
+    /// Files of the data directory that nothing of this server reads, changes or removes: copies
+    /// that a repair kept.
+    fn copies(&self) -> Operating<Vec<String>>;
     /// Reads the settings again; what can change while running does, unless it is only rehearsed.
     fn reload(&self, is_rehearsed: bool) -> Operating<Reloaded>;
 }

@@ -64,6 +64,8 @@ pub struct Services {
     pub assertions: UsedAssertions,
     keys: RwLock<Arc<KeyRing>>,
     settings: RwLock<Arc<Settings>>,
+    /// How often they were replaced.
+    replaced: AtomicU64,
     clock: Box<Clock>,
     steady: Box<Steady>,
     /// What both clocks said at the start.
@@ -122,6 +124,7 @@ impl Services {
             assertions: UsedAssertions::default(),
             keys: RwLock::new(Arc::new(keys)),
             settings: RwLock::new(settings),
+            replaced: AtomicU64::new(0),
             clock,
             steady: Box::new(move || begun.elapsed()),
             started,
@@ -174,7 +177,13 @@ impl Services {
     /// Puts other settings in place.
     pub fn set_settings(&self, settings: Arc<Settings>) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.replaced.fetch_add(1, Ordering::Release);
         self.names.clear();
+    }
+
+    /// A number that changes whenever the settings do.
+    pub fn generation(&self) -> u64 {
+        self.replaced.load(Ordering::Acquire)
     }
 
     /// What the app does for an operator; none while starting.

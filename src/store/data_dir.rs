@@ -113,6 +113,20 @@ impl DataDir {
         self.root.join("tls")
     }
 
+    /// What repairs kept beside journal and snapshots, by its place in the folder: an operator's to
+    /// look into, and to remove.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn copies(&self) -> Result<Vec<String>, StoreError> {
+        let mut copies = Vec::new();
+        for (name, folder) in [("journal", self.journal()), ("snapshots", self.snapshots())] {
+            let files = list(&folder)?.into_iter().filter(|file| file.contains(".broken"));
+            copies.extend(files.map(|file| format!("{name}/{file}")));
+        }
+        Ok(copies)
+    }
+
     /// The file that names the snapshots that count.
     pub fn manifest(&self) -> PathBuf {
         self.root.join("MANIFEST")

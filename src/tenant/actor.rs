@@ -7,7 +7,7 @@ use super::overlay::{Ahead, Overlay};
 use super::priority;
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, makes_key};
 use crate::domain::decide::{LoginKey, Moment, Rejection, decide_if};
 use crate::domain::diff;
 use crate::domain::document::Document;
@@ -175,11 +175,12 @@ impl Tenant {
             return answer(reply, Err(TenantError::Gone));
         }
         match self.take(command.into_inner(), provenance, &condition, is_rehearsal, now) {
-            Ok((lsn, change)) => {
+            Ok((lsn, change, makes_key)) => {
                 let answer = Ok(Answer {
                     version: change.version,
                     change: Some(change.clone()),
                     differences: Vec::new(),
+                    makes_key,
                 });
                 self.pending.push_back(Pending { lsn, change: Some(change), answer, reply });
             }
@@ -200,10 +201,11 @@ impl Tenant {
         condition: &Condition,
         is_rehearsal: bool,
         now: Timestamp,
-    ) -> Result<(Lsn, Arc<Change>), Refused> {
+    ) -> Result<(Lsn, Arc<Change>, bool), Refused> {
         let version = self.head.next();
         let view = Ahead { catalog: &self.catalog, overlay: &self.overlay };
         let moment = Moment { rules: &self.rules, version, now };
+        let makes_key = makes_key(&view, &command, &condition.part);
         // Deciding only reads, so a panic in it leaves the tenant as it was.
         let decided = catch_unwind(AssertUnwindSafe(|| decide_if(&view, moment, command, condition))).map_err(|_| {
             log::error!(tenant:% = self.uid, version:% = version; "deciding a command panicked, it was refused");
@@ -216,6 +218,7 @@ impl Tenant {
                 version: self.head,
                 change: None,
                 differences: Vec::new(),
+                makes_key: false,
             })));
         }
         let differences =
@@ -227,6 +230,7 @@ impl Tenant {
                 version,
                 change: Some(change),
                 differences,
+                makes_key,
             })));
         }
         let record = format::encode_change(self.uid, &change);
@@ -236,7 +240,7 @@ impl Tenant {
             .map_err(|error| Refused::Now(error.into()))?;
         self.overlay.hold(&change, &self.catalog);
         self.head = version;
-        Ok((lsn, change))
+        Ok((lsn, change, makes_key))
     }
 
     /// Publishes what became durable and answers it, in journal order.

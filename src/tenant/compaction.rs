@@ -12,7 +12,6 @@ use crate::domain::erasure;
 use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::time::Version;
 use crate::journal::Lsn;
-use crate::store::data_dir;
 use crate::store::format::TenantUid;
 use crate::store::history::aside;
 use crate::store::manifest::{KEPT, Manifest};
@@ -122,11 +121,9 @@ async fn shred_history(shared: &Shared, upto: Lsn) -> Result<(), SnapshotError> 
 
 /// What a repair kept beside is the operator's: they are told that it may hold what was erased.
 fn tell_of_copies(shared: &Shared) -> Result<(), SnapshotError> {
-    for folder in [shared.dir.journal(), shared.dir.snapshots()] {
-        for file in data_dir::list(&folder)?.iter().filter(|file| file.contains(".broken")) {
-            let path = folder.join(file);
-            log::warn!(file:% = path.display(); "a copy that a repair kept may hold what was erased: remove it");
-        }
+    for file in shared.dir.copies()? {
+        let path = shared.dir.root().join(file);
+        log::warn!(file:% = path.display(); "a copy that a repair kept may hold what was erased: remove it");
     }
     Ok(())
 }

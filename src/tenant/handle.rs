@@ -37,6 +37,8 @@ pub struct Answer {
     pub change: Option<Arc<Change>>,
     /// What a rehearsed change would differ in; empty for a change that was made.
     pub differences: Vec<Difference>,
+    /// Whether the key its condition speaks of was not there before.
+    pub makes_key: bool,
 }
 
 /// Why a tenant did not do what was asked.

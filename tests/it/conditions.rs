@@ -1,6 +1,7 @@
 //! Who is refused because of what changed since is told what did: exactly what the history tells.
 
 use crate::harness::house::{House, JSON, everything};
+use crate::harness::{Bearer, Server};
 use actix_rt::System;
 use dossier::journal::testing::SimDisk;
 use serde_json::{Value, json};
@@ -142,4 +143,88 @@ fn of_a_client_everything_that_changed_is_named_and_no_secret_told() {
         let refused = changed(&late(&house, &place, seen, &everything()).await);
         assert_eq!(refused, BTreeMap::from([("client_secret".to_owned(), None)]));
     });
+}
+
+#[test]
+fn a_list_is_told_once_until_something_changes() {
+    let server = Server::start();
+    let jane = r#"{"email":"jane@example.com"}"#;
+    let id = server.json("POST", "/api/v2/users", jane).expect(201).json()["user_id"].clone();
+    let ask = |target: &str, tag: &str, bearer: &str| {
+        let headers = [("Authorization", bearer), ("If-None-Match", tag)];
+        server.request("GET", target, &headers, None)
+    };
+    let admin = server.admin().to_owned();
+    let tag_of = |target: &str| {
+        let told = server.get(target).expect(200);
+        told.header("etag").unwrap_or_else(|| panic!("{target} {told:?}")).to_owned()
+    };
+    let lists = [
+        "/api/v2/users".to_owned(),
+        "/api/v2/users?q=email:jane*&per_page=5".to_owned(),
+        "/api/v2/users-by-email?email=jane%40example.com".to_owned(),
+        format!("/api/v2/users/{}/roles", id.as_str().unwrap()),
+        "/api/v2/clients".to_owned(),
+        "/api/v2/connections".to_owned(),
+        "/api/v2/client-grants".to_owned(),
+        "/api/v2/resource-servers".to_owned(),
+    ];
+    let tags: Vec<String> = lists.iter().map(|list| tag_of(list)).collect();
+    for (list, tag) in lists.iter().zip(&tags) {
+        let again = ask(list, tag, &admin).expect(304);
+        assert_eq!((again.header("etag"), again.body.len()), (Some(tag.as_str()), 0), "{list}");
+        assert!(again.header("dossier-version").is_some(), "{list}");
+        assert_eq!(ask(list, &format!("\"x\", {tag}"), &admin).status, 304, "{list}");
+    }
+    // Another question, another caller, other settings: another answer.
+    assert_eq!(ask(&lists[0], &tags[1], &admin).status, 200);
+    assert_eq!(ask("/api/v2/users?per_page=5", &tags[0], &admin).status, 200);
+    let other = format!("Bearer {}", server.token(&Bearer::with(&["read:users", "read:clients"])));
+    assert_eq!(ask("/api/v2/clients", &tags[4], &other).status, 200);
+    assert_eq!(ask("/api/v2/clients", &tags[4], "Bearer a.b.c").status, 401);
+    server.json("POST", "/dossier/v1/config/reload", "").expect(200);
+    assert_eq!(ask(&lists[0], &tags[0], &admin).status, 200);
+    // Any change of the tenant makes any list worth a look.
+    let tags: Vec<String> = lists.iter().map(|list| tag_of(list)).collect();
+    server.json("PATCH", "/api/v2/tenants/settings", r#"{"friendly_name":"x"}"#).expect(200);
+    for (list, tag) in lists.iter().zip(&tags) {
+        assert_eq!(ask(list, tag, &admin).status, 200, "{list}");
+    }
+}
+
+#[test]
+fn a_key_is_created_by_its_first_put_and_taking_away_what_is_not_there_is_no_change() {
+    let server = Server::start();
+    let jane = r#"{"email":"jane@example.com"}"#;
+    let user = server.json("POST", "/api/v2/users", jane).expect(201).json();
+    let client = server.json("POST", "/api/v2/clients", r#"{"name":"app"}"#).expect(201).json();
+    let user = format!("/dossier/v1/users/{}", user["user_id"].as_str().unwrap());
+    let client = format!("/dossier/v1/clients/{}", client["client_id"].as_str().unwrap());
+    let version = || server.get("/api/v2/users").expect(200).number("dossier-version");
+    for place in [
+        format!("{user}/user_metadata/a%2Fb"),
+        format!("{user}/app_metadata/k"),
+        format!("{client}/client_metadata/k"),
+    ] {
+        let before = version();
+        // There is no bag yet, then there is one without this key.
+        server.json("DELETE", &place, "").expect(204);
+        assert_eq!(version(), before, "{place}");
+        let rehearsed = server.json("PUT", &format!("{place}?dry_run=true"), r#""x""#).expect(200);
+        assert_eq!(rehearsed.json()["status"], 201);
+        let made = server.json("PUT", &place, r#""x""#).expect(201);
+        assert_eq!((made.number("etag"), made.text()), (before + 1, r#""x""#));
+        server.json("PUT", &place, r#""y""#).expect(200);
+        server.json("DELETE", &place, "").expect(204);
+        assert_eq!(version(), before + 3, "{place}");
+        let gone = server.json("DELETE", &place, "").expect(204);
+        assert_eq!(gone.number("dossier-version"), before + 3);
+        server.get(&place).expect(404);
+        server.json("PUT", &place, r#""z""#).expect(201);
+        // Only who asks that it be there is told that it is not.
+        server.json("DELETE", &place, "").expect(204);
+        let headers = [("Authorization", server.admin()), ("If-Match", "*")];
+        server.request("DELETE", &place, &headers, None).expect(412);
+    }
+    server.json("DELETE", "/dossier/v1/users/auth0%7Cnobody/user_metadata/k", "").expect(404);
 }

@@ -125,6 +125,33 @@ fn who_was_deleted_before_is_erased_too_and_without_a_history() {
     }
 }
 
+/// What a repair copied is the operator's, who is told; what the server itself put aside goes.
+#[test]
+fn copies_that_may_hold_who_is_erased_are_named_and_a_history_put_aside_goes() {
+    let server = Server::start();
+    let id = plant(&server);
+    let (data, aside) = (server.data_dir(), server.data_dir().join("history.damaged"));
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join("1"), MARKER).unwrap();
+    for copy in
+        ["journal/000001.log.broken", "journal/000001.log.broken2", "snapshots/0-3.snap.broken"]
+    {
+        fs::write(data.join(copy), MARKER).unwrap();
+    }
+    let target = format!("{OWN}/{id}?erase=true");
+    let told = server.json("DELETE", &target, "").expect(200).json();
+    let copies = told["copies"].as_array().unwrap();
+    assert_eq!(copies.len(), 3, "{told}");
+    check_tombstone(&server, &id);
+    until("all but the copies", || (holders(&data).len() == 3).then_some(()));
+    until("a word of it", || server.log().contains("a copy that a repair kept").then_some(()));
+    for copy in copies {
+        fs::remove_file(data.join(copy.as_str().unwrap())).unwrap();
+    }
+    assert!(holders(&data).is_empty());
+    server.json("DELETE", &target, "").expect(204);
+}
+
 #[test]
 fn a_bundle_has_everything_and_no_secret() {
     let server = Server::start();

@@ -147,6 +147,7 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
     // A stream of events.
     ("GET", &["/api/v2/events"], NoJson),
     ("GET POST", &["/u/*", "/lo/*", "/", "/ui", "/ui/*", "/openapi*", "/oauth/revoke"], NoJson),
+    ("DELETE", &["/dossier/v1/users/{id}"], Whole("Copies")),
     ("DELETE", &["*"], NoJson),
 ];
 
@@ -369,6 +370,7 @@ const SHAPES: &[(&str, &str, &str)] = &[
         "tenants:integer users:integer requests:integer minute:Minute memory_bytes:integer?",
     ),
     ("LoginLink", "url", "url:string tenant:string role:string expires_in:integer"),
+    ("Copies", "copies message", "copies:string[] message:string"),
     ("Rehearsal", "dry_run status body changes", "dry_run:boolean status:integer changes:object[]"),
 ];
 

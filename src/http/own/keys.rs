@@ -8,6 +8,7 @@ use crate::domain::condition::{Condition, Part};
 use crate::domain::document::Document;
 use crate::domain::json::{self, Builder, Object};
 use crate::domain::metadata::Bag;
+use crate::domain::patch::Patch;
 use crate::domain::permit::{READ_USER, UPDATE_USER, permit_read};
 use crate::domain::scope::Scope;
 use crate::domain::time::Version;
@@ -17,6 +18,8 @@ use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
 use crate::http::route::Route;
 use crate::http::schema;
+use crate::http::v2::wire;
+use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -48,10 +51,8 @@ pub static ROUTES: &[Route] = &[
 ];
 
 /// What they take.
-pub static DETAILS: &[Detail] = &[
-    Detail::of("PUT", &[USER_KEY]).takes(Takes::Any),
-    Detail::of("PUT", &[CLIENT_KEY]).takes(Takes::Any),
-];
+pub static DETAILS: &[Detail] =
+    &[Detail::of("PUT", &[USER_KEY, CLIENT_KEY]).takes(Takes::Any).statuses(&[200, 201])];
 
 /// When a key goes by itself; told where there is one.
 static EXPIRES_AT: HeaderName = HeaderName::from_static("dossier-expires-at");
@@ -88,6 +89,17 @@ async fn value(call: &mut Call) -> Result<String, Problem> {
         )));
     }
     Ok(value)
+}
+
+/// A key that was not there is created by being set (RFC 9110 §9.3.4).
+fn status_of(answer: &Answer) -> StatusCode {
+    if answer.makes_key { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+/// The patch that takes the key away; where there is none it changes nothing and uses no version.
+fn removal(call: &Call, bag: Bag) -> Patch {
+    let key = only(call.params.get("key"), "null");
+    Patch::Merge(only(&bag.to_string(), key.as_json()))
 }
 
 fn condition(call: &Call, bag: Bag) -> Result<Condition, Problem> {
@@ -143,13 +155,13 @@ async fn put_user_key(mut call: Call) -> Result<HttpResponse, Problem> {
     // A value that is there already keeps its tag.
     let user = answer.change.as_ref().and_then(|change| change.user()).map(Document::user);
     let version = user.and_then(|user| user.key_version(bag, call.params.get("key")));
-    shown(&call, StatusCode::OK, version.unwrap_or(answer.version), &value)
+    shown(&call, status_of(&answer), version.unwrap_or(answer.version), &value)
 }
 
 async fn delete_user_key(call: Call) -> Result<HttpResponse, Problem> {
     let (id, bag) = (call.user_id()?, bag(&call)?);
-    let patch = user_patch(bag, only(call.params.get("key"), "null"));
-    let command = Command::UpdateUser { id, patch };
+    let command =
+        Command::PatchUser { id, patch: Box::new(removal(&call, bag)), body: wire::patched_user };
     let answer = call.write_if(Channel::Dossier, command, condition(&call, bag)?).await?;
     Ok(no_content(answer.version))
 }
@@ -176,11 +188,15 @@ async fn put_client_key(mut call: Call) -> Result<HttpResponse, Problem> {
     let answer = call.write_if(Channel::Dossier, command, condition(&call, Bag::Client)?).await?;
     let client = answer.change.as_ref().and_then(|change| change.client());
     let version = client.map(|client| client.key_version(call.params.get("key")));
-    shown(&call, StatusCode::OK, version.unwrap_or(answer.version), &value)
+    shown(&call, status_of(&answer), version.unwrap_or(answer.version), &value)
 }
 
 async fn delete_client_key(call: Call) -> Result<HttpResponse, Problem> {
-    let command = client_command(&call, "null");
+    let command = Command::PatchClient {
+        id: call.params.get("id").to_owned(),
+        patch: Box::new(removal(&call, Bag::Client)),
+        body: wire::patched_client,
+    };
     let answer = call.write_if(Channel::Dossier, command, condition(&call, Bag::Client)?).await?;
     Ok(no_content(answer.version))
 }

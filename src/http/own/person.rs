@@ -11,7 +11,7 @@ use crate::domain::json::{self, Builder};
 use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::scope::Scope;
 use crate::domain::user::UserId;
-use crate::http::answer::{json as json_answer, no_content};
+use crate::http::answer::{answer_at, json as json_answer, no_content};
 use crate::http::call::Call;
 use crate::http::openapi::detail::Detail;
 use crate::http::problem::Problem;
@@ -42,8 +42,10 @@ pub static ROUTES: &[Route] = &[
 const DELETE_PARAMETERS: &[&str] = &["erase"];
 
 /// What they take.
-pub static DETAILS: &[Detail] =
-    &[Detail::of("DELETE", &[USER]).query(&[DELETE_PARAMETERS]), Detail::of("GET", &[BUNDLE])];
+pub static DETAILS: &[Detail] = &[
+    Detail::of("DELETE", &[USER]).query(&[DELETE_PARAMETERS]).statuses(&[200, 204]),
+    Detail::of("GET", &[BUNDLE]),
+];
 
 /// Changes read at once.
 const CHANGES_AT_ONCE: usize = 100;
@@ -52,14 +54,33 @@ async fn delete(call: Call) -> Result<HttpResponse, Problem> {
     call.query.only(DELETE_PARAMETERS)?;
     // An id nobody can have is one nobody has: deleting it is done already.
     let Ok(id) = call.user_id() else { return Ok(no_content(call.tenant.published().version())) };
-    let command = if call.query.flag("erase")?.unwrap_or(false) {
+    let erases = call.query.flag("erase")?.unwrap_or(false);
+    let command = if erases {
         let Traces { is_known, linked } = traces(&call, &id).await?;
         Command::EraseUser { id, also: linked, is_known }
     } else {
         Command::DeleteUser { id }
     };
     let answer = call.write(Channel::Dossier, command).await?;
-    Ok(no_content(answer.version))
+    let copies = if erases { copies(&call).await? } else { Vec::new() };
+    if copies.is_empty() {
+        return Ok(no_content(answer.version));
+    }
+    let mut out = Builder::new();
+    out.raw("copies", &json::array_of(&copies)).string("message", COPIES);
+    Ok(answer_at(StatusCode::OK, answer.version).body(out.finish()))
+}
+
+const COPIES: &str =
+    "These copies in the data directory, kept by a repair, may hold what was erased: remove them.";
+
+/// Files that an erasure does not reach.
+async fn copies(call: &Call) -> Result<Vec<String>, Problem> {
+    let Some(operations) = call.services.operations() else { return Ok(Vec::new()) };
+    operations.copies().await.map_err(|error| {
+        log::error!(error:%, request_id = call.request_id; "the data directory cannot be looked through");
+        Problem::internal()
+    })
 }
 
 /// What the past knows of a user. Where none is kept, the files may know of anybody.
