@@ -225,3 +225,25 @@ fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
         }
     }
 }
+
+#[test]
+fn hosts_that_are_made_up_take_no_memory() {
+    let server = Server::start();
+    let before = memory_kib(&server, "VmRSS");
+    std::thread::scope(|threads| {
+        for thread in 0..4 {
+            let server = &server;
+            threads.spawn(move || {
+                let mut connection = server.connect();
+                for number in 0..500 {
+                    let host = format!("{thread}-{number}-{}.example", "a".repeat(50_000));
+                    let headers = [("Host", host.as_str()), ("Authorization", "Bearer a.b.c")];
+                    let answer = connection.send("GET", "/api/v2/users", &headers, None).unwrap();
+                    assert_eq!(answer.status, 400, "{}", answer.text());
+                }
+            });
+        }
+    });
+    let after = memory_kib(&server, "VmHWM");
+    assert!(after < before + (64 << 10), "{before} KiB, then {after} KiB");
+}
