@@ -100,21 +100,6 @@ mod tests {
     }
 
     #[test]
-    fn very_many_entries_take_no_more_time_each_than_a_few() {
-        let time = |count: u32| {
-            let many: Vec<Entry> =
-                (0..count).map(|number| entry(&format!("k{number}"), "", false)).collect();
-            let begun = std::time::Instant::now();
-            assert_eq!(unique(many).len(), usize::try_from(count).unwrap());
-            begun.elapsed() / count
-        };
-        // The best of some: another test may have the processor.
-        let best = |count| (0..5).map(|_| time(count)).min().unwrap();
-        let (few, many) = (best(500), best(20_000));
-        assert!(many < 8 * few, "{few:?} each of a few, {many:?} each of very many");
-    }
-
-    #[test]
     fn only_profile_claims_become_claims() {
         let entries = [entry("user-theme", "Light", true), entry("private", "x", false)];
         assert_eq!(

@@ -1,6 +1,7 @@
 //! Too much of anything is refused at once and costs no more than is stated.
 
 use crate::harness::{Connection, Server, Setup, until};
+use dossier::domain::entries::{Entry, unique};
 use neighbour::Neighbour;
 use serde_json::json;
 use std::fs;
@@ -51,6 +52,12 @@ fn memory_kib(server: &Server, key: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// A server that answers when the disk has answered. With its own limit of two seconds a write is
+/// 503 (`outcome_unknown`) whenever a sync takes longer, as on a disk that others are busy with.
+fn patient() -> Setup {
+    Setup::default().set("actor.reply_timeout=60s")
+}
+
 fn create(server: &Server) -> String {
     let body = r#"{"email":"jane@example.com","user_metadata":{}}"#;
     let made = server.json("POST", "/api/v2/users", body).expect(201).json();
@@ -59,7 +66,7 @@ fn create(server: &Server) -> String {
 
 #[test]
 fn five_hundred_slow_heads_keep_nobody_else_waiting() {
-    let server = Setup::default().set("server.head_timeout=2s").start();
+    let server = patient().set("server.head_timeout=2s").start();
     let target = create(&server);
     let mut slow: Vec<TcpStream> = (0..500)
         .map(|_| {
@@ -95,7 +102,7 @@ fn five_hundred_slow_heads_keep_nobody_else_waiting() {
 
 #[test]
 fn a_hundred_megabytes_are_refused_early_and_never_held() {
-    let server = Server::start();
+    let server = patient().start();
     let target = create(&server);
     let before = memory_kib(&server, "VmRSS");
     let headers = [
@@ -145,7 +152,7 @@ fn a_hundred_megabytes_are_refused_early_and_never_held() {
 
 #[test]
 fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
-    let server = Setup::default().set("actor.in_flight=64KiB").start();
+    let server = patient().set("actor.in_flight=64KiB").start();
     let alpha = Neighbour::of(&server);
     let neighbour = alpha.headers();
 
@@ -249,4 +256,23 @@ fn hosts_that_are_made_up_take_no_memory() {
     });
     let after = memory_kib(&server, "VmHWM");
     assert!(after < before + (64 << 10), "{before} KiB, then {after} KiB");
+}
+
+#[test]
+fn very_many_entries_take_no_more_time_each_than_a_few() {
+    let time = |count: u32| {
+        let entry = |number| Entry {
+            key: format!("k{number}"),
+            value: String::new(),
+            profile_claim: false,
+        };
+        let many: Vec<Entry> = (0..count).map(entry).collect();
+        let begun = Instant::now();
+        assert_eq!(unique(many).len(), usize::try_from(count).unwrap());
+        begun.elapsed() / count
+    };
+    // The best of some: another test may have the processor.
+    let best = |count| (0..5).map(|_| time(count)).min().unwrap();
+    let (few, many) = (best(500), best(20_000));
+    assert!(many < 8 * few, "{few:?} each of a few, {many:?} each of very many");
 }
