@@ -4,6 +4,7 @@
 //! string value, and a flag that says whether it is put into the tokens of its user.
 
 use super::json::{self, Builder, Elements, Object};
+use std::collections::HashMap;
 
 /// One key/value entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +63,16 @@ pub fn set(entries: &mut Vec<Entry>, entry: Entry) {
 
 /// One entry for each key: of several with one key the last stays, in the place of the first.
 pub fn unique(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut kept = Vec::with_capacity(entries.len());
+    // There may be very many, and a tenant waits for this.
+    let mut last: HashMap<String, Entry> = HashMap::with_capacity(entries.len());
+    let mut order = Vec::with_capacity(entries.len());
     for entry in entries {
-        set(&mut kept, entry);
+        let key = entry.key.clone();
+        if last.insert(key.clone(), entry).is_none() {
+            order.push(key);
+        }
     }
-    kept
+    order.iter().filter_map(|key| last.remove(key)).collect()
 }
 
 /// The claims the entries put into a token of their user: (`<prefix><key>`, value as JSON text).

@@ -69,6 +69,9 @@ static ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 static MIN_VERSION: HeaderName = HeaderName::from_static("dossier-min-version");
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
+/// The longest name there is, with a colon and a port. What follows from a host is kept for many.
+const MAX_HOST_BYTES: usize = 253 + 6;
+
 /// Takes one request and answers it.
 pub async fn dispatch(
     request: HttpRequest,
@@ -180,6 +183,10 @@ async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpRe
     if u64::try_from(uri_bytes).unwrap_or(u64::MAX) > settings.server.max_uri_bytes {
         return Problem::new(414, "", "Request-URI Too Long").answer(dialect);
     }
+    if host_of(&raw.request).len() > MAX_HOST_BYTES {
+        let text = format!("The host has more than {MAX_HOST_BYTES} bytes.");
+        return Problem::new(400, "invalid_header", text).answer(dialect);
+    }
     if *raw.request.method() == Method::OPTIONS {
         return preflight(&raw.request, &services);
     }
@@ -236,7 +243,7 @@ async fn run(
     if matches!(route.access, Access::Scopes(_)) {
         noted.seen = Some(call.tenant.published().version());
     }
-    if !changes(route) || !call.query.flag(DRY_RUN)?.unwrap_or(false) {
+    if !changes(route) || !wants_rehearsal(&call)? {
         return listed(call, route).await;
     }
     let rehearsal = call.rehearse();
@@ -255,6 +262,18 @@ async fn listed(call: Call, route: &'static Route) -> Result<HttpResponse, Probl
     let mut response = (route.handler)(call).await?;
     tag.put(&tenant, &mut response);
     Ok(response)
+}
+
+/// Whether a call is only to be worked out. Who is unclear about that must not find it done.
+fn wants_rehearsal(call: &Call) -> Result<bool, Problem> {
+    let mut given = call.query.pairs().filter(|(name, _)| *name == DRY_RUN);
+    let unclear = match (given.next(), given.next()) {
+        (None, _) => return Ok(false),
+        (Some((_, "")), _) => "dry_run has no value, it is true or false.",
+        (Some(_), Some(_)) => "dry_run is given more than once.",
+        (Some(_), None) => return Ok(call.query.flag(DRY_RUN)?.unwrap_or(false)),
+    };
+    Err(Problem::query(unclear))
 }
 
 /// How long a call waits until keys whose time has come are gone.

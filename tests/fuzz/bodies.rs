@@ -1,14 +1,18 @@
 //! What fuzzing and property tests do with arbitrary bytes: nothing may panic, and what is
 //! taken keeps its laws.
 
+use dossier::domain::change::{Change, Channel, Outcome, Provenance};
 use dossier::domain::json::Object;
+use dossier::domain::resource::{Resource, ResourceKind};
 use dossier::domain::search::{self, Record};
+use dossier::domain::time::{Timestamp, Version};
+use dossier::domain::user::UserId;
 use dossier::http::query::Query;
-use dossier::http::tokens::{Expect, KeyRing, SigningKey, TokenTenant};
+use dossier::http::tokens::{Audience, Claims, Expect, KeyRing, SigningKey, TokenTenant};
 use dossier::http::v2::jobs::multipart::parts;
 use dossier::journal::testing::SimDisk;
 use dossier::journal::{Embedded, Journal, Lsn, Options, check};
-use dossier::store::format;
+use dossier::store::format::{self, TenantUid};
 use futures_util::FutureExt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
@@ -77,21 +81,17 @@ pub fn journal_frames(data: &[u8]) {
         drop(journal);
         disk
     });
-    let Some((place, bytes)) = data.split_first_chunk::<2>() else { return };
     let disk = good.fork();
-    let mut segment = disk.contents(SEGMENT).expect("it was written");
-    let start = usize::from(u16::from_le_bytes(*place)) % segment.len();
-    for (old, new) in segment.iter_mut().skip(start).zip(bytes) {
-        *old = *new;
-    }
-    disk.put(SEGMENT, &segment);
+    let segment = disk.contents(SEGMENT).expect("it was written");
+    disk.put(SEGMENT, &changed(&segment, data));
     let report = check(&disk).expect("a disk in memory can be read");
     match Embedded::open(Arc::new(disk), &Options::new(2)) {
         Err(_) => assert!(!report.problems.is_empty(), "refused, though the check finds nothing"),
         Ok((journal, _)) => {
-            let mut next = 1;
+            let mut next = 1_u64;
             let replayed = journal.replay(Lsn::ZERO, &mut |lsn, payload| {
-                assert_eq!((lsn, payload.len()), (Lsn::new(next), 30));
+                let wanted = [next.to_le_bytes()[0]; 30];
+                assert_eq!((lsn, payload), (Lsn::new(next), &wanted[..]));
                 next += 1;
                 ControlFlow::Continue(())
             });
@@ -103,29 +103,89 @@ pub fn journal_frames(data: &[u8]) {
     }
 }
 
-/// The inside of a snapshot block or of a journal record.
-pub fn snapshot_blocks(data: &[u8]) {
-    if let Ok(block) = format::decode_block(data) {
-        let count = block.documents.len() + block.clients.len() + block.resources.len();
-        assert!(count <= data.len(), "{count} things out of {} bytes", data.len());
+/// Good bytes with others over a part of them; the first two say where.
+fn changed(good: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    if let Some((place, over)) = data.split_first_chunk::<2>() {
+        let start = usize::from(u16::from_le_bytes(*place)) % bytes.len();
+        for (old, new) in bytes.iter_mut().skip(start).zip(over) {
+            *old = *new;
+        }
     }
-    // A record that can be read names the same tenant and version at a glance.
-    if let Ok((uid, change)) = format::decode_change(data) {
-        assert_eq!(format::peek_change(data).ok(), Some((uid, change.version)));
+    bytes
+}
+
+/// The inside of a snapshot block or of a journal record: as it comes, and over a good record.
+pub fn snapshot_blocks(data: &[u8]) {
+    static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
+    let good = GOOD.get_or_init(|| {
+        let text = |text: &str| text.to_owned();
+        let job = |id: &str| {
+            Outcome::Resource(Arc::new(Resource {
+                kind: ResourceKind::Job,
+                id: text(id),
+                version: Version::new(7),
+                body: Object::parse(r#"{"a":[1,"b"]}"#, 64).expect("it is an object"),
+            }))
+        };
+        let gone = Outcome::UserGone(UserId::parse("auth0|1").expect("it is an id"));
+        let change = Change {
+            version: Version::new(7),
+            at: Timestamp::from_millis(1),
+            provenance: Provenance {
+                actor: text("a@clients"),
+                client_id: text("a"),
+                channel: Channel::V2,
+                request_id: text("r"),
+                reason: Some(text("because")),
+            },
+            outcomes: vec![job("one"), job("two"), gone],
+        };
+        format::encode_change(TenantUid(3), &change)
+    });
+    for bytes in [data, &changed(good, data)] {
+        if let Ok(block) = format::decode_block(bytes) {
+            let count = block.documents.len() + block.clients.len() + block.resources.len();
+            assert!(count <= bytes.len(), "{count} things out of {} bytes", bytes.len());
+        }
+        // A record that can be read names the same tenant and version at a glance, and is written
+        // as it was read.
+        if let Ok((uid, change)) = format::decode_change(bytes) {
+            assert_eq!(format::peek_change(bytes).ok(), Some((uid, change.version)));
+            assert_eq!(format::encode_change(uid, &change), bytes);
+        }
     }
 }
 
-/// The text behind `Bearer`. Nobody can make one that is taken.
+/// The text behind `Bearer`, as it comes and over a good one. Nobody can make one that is taken.
 pub fn token(data: &[u8]) {
-    static RING: OnceLock<KeyRing> = OnceLock::new();
-    let ring = RING.get_or_init(|| {
-        let pem = SigningKey::generate_pem().expect("there is chance");
-        KeyRing::new(SigningKey::from_pem(&pem).expect("it is new"), None, Vec::new())
-    });
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    static MADE: OnceLock<(KeyRing, String)> = OnceLock::new();
     let tenant = TokenTenant { uid: 0, id: "default" };
+    let (ring, good) = MADE.get_or_init(|| {
+        let pem = SigningKey::generate_pem().expect("there is chance");
+        let ring = KeyRing::new(SigningKey::from_pem(&pem).expect("it is new"), None, Vec::new());
+        let text = |text: &str| text.to_owned();
+        let claims = Claims {
+            iss: text("i"),
+            sub: text("a@clients"),
+            aud: Audience::One(text("a")),
+            iat: 0,
+            exp: 100,
+            nbf: None,
+            scope: text("read:users"),
+            gty: None,
+            azp: None,
+        };
+        let good = ring.sign(tenant, &claims);
+        (ring, good)
+    });
     let expect = Expect { issuers: &["i"], audiences: &["a"], now: 1, leeway: 0 };
-    assert!(ring.verify(tenant, text, &expect).is_err());
+    assert!(ring.verify(tenant, good, &expect).is_ok(), "the good one is not");
+    for bytes in [data, &changed(good.as_bytes(), data)] {
+        let text = std::str::from_utf8(bytes).ok().filter(|text| text != good);
+        let verified = text.map(|text| ring.verify(tenant, text, &expect).is_ok());
+        assert_ne!(verified, Some(true), "{text:?}");
+    }
 }
 
 /// A search in the language of users.

@@ -526,3 +526,39 @@ fn no_random_body_is_ever_answered_with_5xx() {
     });
     bench.server.get("/livez").expect(200);
 }
+
+#[test]
+fn whoever_is_unclear_about_a_rehearsal_finds_nothing_done() {
+    let bench = Bench::start();
+    let headers = [("Authorization", bench.server.admin()), JSON];
+    for query in [
+        "dry_run=false&dry_run=true",
+        "dry_run=true&dry_run=false",
+        "dry_run=true&dry_run=true",
+        "dry_run=",
+        "dry_run",
+        "dry_run=TRUE",
+        "dry%5Frun=&dry_run=true",
+    ] {
+        let target = format!("{}?{query}", bench.target);
+        let body = br#"{"user_metadata":{"done":true}}"#;
+        let answer = bench.server.request("PATCH", &target, &headers, Some(body));
+        bench.is_refusal(&answer, 400, "dry_run");
+    }
+}
+
+#[test]
+fn entries_with_nul_in_their_key_are_refused() {
+    let bench = Bench::start();
+    let headers = [("Authorization", bench.server.admin()), JSON];
+    let user = bench.target.replace("/api/v2/users/", "/api/user/");
+    for (target, body) in [
+        (format!("{user}/metadata/a%00b"), r#"{"value":"v"}"#),
+        (format!("{user}/metadata"), r#"{"metadata":[{"key":"a\u0000b","value":"v"}]}"#),
+    ] {
+        let answer = bench.server.request("PUT", &target, &headers, Some(body.as_bytes()));
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(answer.text().contains("NUL"), "{}", answer.text());
+    }
+    bench.is_unchanged();
+}

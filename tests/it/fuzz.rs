@@ -6,9 +6,24 @@
 mod bodies;
 
 use proptest::prelude::*;
+use std::sync::LazyLock;
+
+/// More parts than an upload may have.
+static MANY_PARTS: LazyLock<String> = LazyLock::new(|| {
+    let part = "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n";
+    format!("multipart/form-data; boundary=x\0{}--x--\r\n", part.repeat(40))
+});
 
 /// Inputs that say something, to begin with.
-fn seeds(target: &str) -> &'static [&'static str] {
+fn seeds(target: &str) -> Vec<&'static str> {
+    let mut seeds = fixed_seeds(target).to_vec();
+    if target == "multipart" {
+        seeds.push(&MANY_PARTS);
+    }
+    seeds
+}
+
+fn fixed_seeds(target: &str) -> &'static [&'static str] {
     match target {
         "merge" => &[
             "{\"a\":1,\"b\":{\"c\":2}}\0{\"a\":null,\"d\":[1e3,\"\\u00e4\"]}",

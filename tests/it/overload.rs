@@ -1,6 +1,7 @@
 //! Too much of anything is refused at once and costs no more than is stated.
 
 use crate::harness::{Connection, Server, Setup, until};
+use dossier::domain::entries::{Entry, unique};
 use neighbour::Neighbour;
 use serde_json::json;
 use std::fs;
@@ -14,10 +15,47 @@ mod neighbour;
 /// What a server may take for all of this, a debug build included.
 const MEMORY_CAP_KIB: u64 = 400 << 10;
 
+/// How soon after the end of a flood a server must be as it was before.
+const BACK_TO_NORMAL: Duration = Duration::from_secs(2);
+
+/// How a tenant that is flooded and its neighbour are served while nothing else happens.
+#[derive(Debug)]
+struct Pace {
+    /// The median time of a write of the neighbour.
+    neighbour: Duration,
+    /// The time a hundred writes of the tenant take.
+    own: Duration,
+}
+
+impl Pace {
+    fn of(server: &Server, alpha: &Neighbour, target: &str) -> Self {
+        let mut connection = server.connect();
+        let headers = [("Authorization", server.admin()), ("Content-Type", "application/json")];
+        let begun = Instant::now();
+        for number in 0..100 {
+            let body = format!(r#"{{"user_metadata":{{"fill":null,"n":{number}}}}}"#);
+            let answer = connection.send("PATCH", target, &headers, Some(body.as_bytes())).unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+        Self { own: begun.elapsed(), neighbour: alpha.median(server) }
+    }
+
+    /// Whether it is at least half as good; the machine itself is no steadier than that.
+    fn is_like(&self, before: &Self) -> bool {
+        self.own <= 2 * before.own && self.neighbour <= 2 * before.neighbour
+    }
+}
+
 fn memory_kib(server: &Server, key: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with(key)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// A server that answers when the disk has answered. With its own limit of two seconds a write is
+/// 503 (`outcome_unknown`) whenever a sync takes longer, as on a disk that others are busy with.
+fn patient() -> Setup {
+    Setup::default().set("actor.reply_timeout=60s")
 }
 
 fn create(server: &Server) -> String {
@@ -28,7 +66,7 @@ fn create(server: &Server) -> String {
 
 #[test]
 fn five_hundred_slow_heads_keep_nobody_else_waiting() {
-    let server = Setup::default().set("server.head_timeout=2s").start();
+    let server = patient().set("server.head_timeout=2s").start();
     let target = create(&server);
     let mut slow: Vec<TcpStream> = (0..500)
         .map(|_| {
@@ -53,7 +91,10 @@ fn five_hundred_slow_heads_keep_nobody_else_waiting() {
     for stream in &mut slow {
         stream.set_read_timeout(Some(crate::harness::PATIENCE)).unwrap();
         let mut rest = Vec::new();
-        drop(std::io::Read::read_to_end(stream, &mut rest));
+        // It ends, with an answer or by a reset; it does not wait for more.
+        if let Err(error) = std::io::Read::read_to_end(stream, &mut rest) {
+            assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "a slow head is still there");
+        }
         let text = String::from_utf8_lossy(&rest);
         assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
     }
@@ -61,7 +102,7 @@ fn five_hundred_slow_heads_keep_nobody_else_waiting() {
 
 #[test]
 fn a_hundred_megabytes_are_refused_early_and_never_held() {
-    let server = Server::start();
+    let server = patient().start();
     let target = create(&server);
     let before = memory_kib(&server, "VmRSS");
     let headers = [
@@ -111,13 +152,13 @@ fn a_hundred_megabytes_are_refused_early_and_never_held() {
 
 #[test]
 fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
-    let server = Setup::default().set("actor.in_flight=64KiB").start();
+    let server = patient().set("actor.in_flight=64KiB").start();
     let alpha = Neighbour::of(&server);
     let neighbour = alpha.headers();
 
     let target = create(&server);
     // Large bodies: one at a time is worked on, some wait, the others are refused.
-    let quiet = alpha.median(&server);
+    let quiet = Pace::of(&server, &alpha, &target);
     let fill = "x".repeat(200_000);
     let (refused, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let acknowledged: Vec<Vec<usize>> = std::thread::scope(|threads| {
@@ -172,9 +213,15 @@ fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
     assert!(refused.load(Ordering::Relaxed) > 0, "nothing was refused");
     assert!(memory_kib(&server, "VmHWM") < MEMORY_CAP_KIB);
     // Everything is normal again, and what was acknowledged is there.
-    until("the neighbour is served as before", || {
-        (alpha.median(&server) < 3 * quiet).then_some(())
-    });
+    let ended = Instant::now();
+    loop {
+        let begun = ended.elapsed();
+        let after = Pace::of(&server, &alpha, &target);
+        if after.is_like(&quiet) {
+            break;
+        }
+        assert!(begun < BACK_TO_NORMAL, "{quiet:?} before, {after:?} {begun:?} after the flood");
+    }
     server.json("PATCH", &target, r#"{"user_metadata":{"after":true}}"#).expect(200);
     let bag = server.get(&target).expect(200).json()["user_metadata"].clone();
     assert_eq!(bag["after"], json!(true));
@@ -187,4 +234,45 @@ fn a_flood_of_one_tenant_is_refused_in_part_and_its_neighbour_is_served() {
             );
         }
     }
+}
+
+#[test]
+fn hosts_that_are_made_up_take_no_memory() {
+    let server = Server::start();
+    let before = memory_kib(&server, "VmRSS");
+    std::thread::scope(|threads| {
+        for thread in 0..4 {
+            let server = &server;
+            threads.spawn(move || {
+                let mut connection = server.connect();
+                for number in 0..500 {
+                    let host = format!("{thread}-{number}-{}.example", "a".repeat(50_000));
+                    let headers = [("Host", host.as_str()), ("Authorization", "Bearer a.b.c")];
+                    let answer = connection.send("GET", "/api/v2/users", &headers, None).unwrap();
+                    assert_eq!(answer.status, 400, "{}", answer.text());
+                }
+            });
+        }
+    });
+    let after = memory_kib(&server, "VmHWM");
+    assert!(after < before + (64 << 10), "{before} KiB, then {after} KiB");
+}
+
+#[test]
+fn very_many_entries_take_no_more_time_each_than_a_few() {
+    let time = |count: u32| {
+        let entry = |number| Entry {
+            key: format!("k{number}"),
+            value: String::new(),
+            profile_claim: false,
+        };
+        let many: Vec<Entry> = (0..count).map(entry).collect();
+        let begun = Instant::now();
+        assert_eq!(unique(many).len(), usize::try_from(count).unwrap());
+        begun.elapsed() / count
+    };
+    // The best of some: another test may have the processor.
+    let best = |count| (0..5).map(|_| time(count)).min().unwrap();
+    let (few, many) = (best(500), best(20_000));
+    assert!(many < 8 * few, "{few:?} each of a few, {many:?} each of very many");
 }

@@ -282,7 +282,7 @@ async fn sign_out(call: Call) -> Result<HttpResponse, Problem> {
     served(&call)?;
     guard::same_origin(&call)?;
     if let Some(value) = cookie(&call).filter(|_| !call.is_rehearsed()) {
-        call.services.dashboard.sessions.close(value);
+        call.services.dashboard.sessions.close(value, call.tenant.uid());
         kept::close(&call, value).await?;
     }
     Ok(answer(told(&call, None), Some(set_cookie(&call, "", 0))))

@@ -16,10 +16,10 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Sessions at once; the one that ends soonest makes room.
-const MAX_SESSIONS: usize = 10_000;
+/// Sessions of a tenant at once; of its own the one that ends soonest makes room.
+const MAX_SESSIONS: usize = 1_000;
 
-/// Links waiting to be used.
+/// Links of a tenant waiting to be used.
 const MAX_LINKS: usize = 1_000;
 
 /// What a link lets its bearer do.
@@ -110,28 +110,49 @@ pub struct Session {
 
 type Digested = [u8; 32];
 
-/// A bounded map of what ends by itself.
+/// What ends by itself, so much of it for each tenant: what one of them has never makes way for
+/// what another one makes.
 #[derive(Debug)]
 struct Passing<T> {
-    held: HashMap<Digested, (Timestamp, T)>,
+    held: HashMap<TenantUid, HashMap<Digested, (Timestamp, T)>>,
     limit: usize,
 }
 
-impl<T: Clone> Passing<T> {
+impl<T> Passing<T> {
     fn new(limit: usize) -> Self {
         Self { held: HashMap::new(), limit }
     }
 
-    fn insert(&mut self, key: Digested, expires: Timestamp, value: T, now: Timestamp) {
-        if self.held.len() >= self.limit {
-            self.held.retain(|_, (expires, _)| *expires > now);
+    fn insert(
+        &mut self,
+        tenant: TenantUid,
+        key: Digested,
+        (expires, value): (Timestamp, T),
+        now: Timestamp,
+    ) {
+        let own = self.held.entry(tenant).or_default();
+        if own.len() >= self.limit {
+            own.retain(|_, (expires, _)| *expires > now);
         }
-        if self.held.len() >= self.limit
-            && let Some(soonest) = soonest(&self.held)
+        if own.len() >= self.limit
+            && let Some(soonest) = soonest(own)
         {
-            self.held.remove(&soonest);
+            own.remove(&soonest);
         }
-        self.held.insert(key, (expires, value));
+        own.insert(key, (expires, value));
+    }
+
+    fn get(&self, tenant: TenantUid, key: &Digested) -> Option<&(Timestamp, T)> {
+        self.held.get(&tenant)?.get(key)
+    }
+
+    fn remove(&mut self, tenant: TenantUid, key: &Digested) -> Option<(Timestamp, T)> {
+        let own = self.held.get_mut(&tenant)?;
+        let removed = own.remove(key);
+        if own.is_empty() {
+            self.held.remove(&tenant);
+        }
+        removed
     }
 }
 
@@ -170,23 +191,21 @@ impl Sessions {
     pub fn invite(&self, link: Link, ttl: Duration, now: Timestamp) -> String {
         let code = random::secret(43);
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        links.insert(digest(&code), later(now, ttl), link, now);
+        links.insert(link.tenant, digest(&code), (later(now, ttl), link), now);
         code
     }
 
     /// What a code is worth, without using it up.
     pub fn peek(&self, code: &str, tenant: TenantUid, now: Timestamp) -> Option<Link> {
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let (expires, link) = links.held.get(&digest(code))?;
-        (*expires > now && link.tenant == tenant).then(|| link.clone())
+        let (expires, link) = links.get(tenant, &digest(code))?;
+        (*expires > now).then(|| link.clone())
     }
 
     /// Uses a code up.
     pub fn redeem(&self, code: &str, tenant: TenantUid, now: Timestamp) -> Option<Link> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = digest(code);
-        links.held.get(&key).filter(|(_, link)| link.tenant == tenant)?;
-        let (expires, link) = links.held.remove(&key)?;
+        let (expires, link) = links.remove(tenant, &digest(code))?;
         (expires > now).then_some(link)
     }
 
@@ -194,21 +213,22 @@ impl Sessions {
     pub fn open(&self, session: Session, now: Timestamp) -> String {
         let secret = random::secret(43);
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(digest(&secret), session.expires, Arc::new(session), now);
+        let (tenant, expires) = (session.tenant, session.expires);
+        sessions.insert(tenant, digest(&secret), (expires, Arc::new(session)), now);
         secret
     }
 
     /// The session of a cookie that is in memory, in its tenant and its time.
     pub fn find(&self, secret: &str, tenant: TenantUid, now: Timestamp) -> Option<Arc<Session>> {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let (expires, session) = sessions.held.get(&digest(secret))?;
-        (*expires > now && session.tenant == tenant).then(|| session.clone())
+        let (expires, session) = sessions.get(tenant, &digest(secret))?;
+        (*expires > now).then(|| session.clone())
     }
 
     /// Ends a session that is in memory.
-    pub fn close(&self, secret: &str) {
+    pub fn close(&self, secret: &str, tenant: TenantUid) {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.held.remove(&digest(secret));
+        sessions.remove(tenant, &digest(secret));
     }
 }
 
@@ -254,20 +274,27 @@ mod tests {
         assert!(sessions.find(&cookie, TENANT, at(9)).is_some());
         assert!(sessions.find(&cookie, TenantUid(1), at(9)).is_none());
         assert!(sessions.find(&cookie, TENANT, at(10)).is_none());
-        sessions.close(&cookie);
+        sessions.close(&cookie, TenantUid(7));
+        assert!(sessions.find(&cookie, TENANT, at(9)).is_some(), "another tenant's");
+        sessions.close(&cookie, TENANT);
         assert!(sessions.find(&cookie, TENANT, at(9)).is_none());
     }
 
     #[test]
-    fn the_session_that_ends_soonest_makes_room() {
+    fn of_a_tenants_own_the_one_that_ends_soonest_makes_room() {
         let mut held = Passing::new(2);
-        held.insert([1; 32], at(10), 'a', at(0));
-        held.insert([2; 32], at(20), 'b', at(0));
-        held.insert([3; 32], at(30), 'c', at(0));
-        assert_eq!(held.held.len(), 2);
-        assert!(!held.held.contains_key(&[1; 32]));
-        held.insert([4; 32], at(60), 'd', at(40));
-        assert_eq!(held.held.len(), 1, "what has ended goes first");
+        let other = TenantUid(7);
+        held.insert(other, [1; 32], (at(5), 'x'), at(0));
+        held.insert(TENANT, [1; 32], (at(10), 'a'), at(0));
+        held.insert(TENANT, [2; 32], (at(20), 'b'), at(0));
+        held.insert(TENANT, [3; 32], (at(30), 'c'), at(0));
+        assert_eq!(held.held[&TENANT].len(), 2);
+        assert!(held.get(TENANT, &[1; 32]).is_none());
+        held.insert(TENANT, [4; 32], (at(60), 'd'), at(40));
+        assert_eq!(held.held[&TENANT].len(), 1, "what has ended goes first");
+        assert!(held.get(other, &[1; 32]).is_some(), "another tenant's makes way for nobody");
+        assert!(held.remove(other, &[1; 32]).is_some());
+        assert_eq!(held.held.len(), 1);
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(super) fn entry(key: &str, body: &Object) -> Result<Entry, Problem> {
     if let Some(detail) = schema::text_fault(key, 1, KEY_CHARS, None) {
         return Err(Problem::body(schema::message(&detail, "key", "")));
     }
+    without_nul(key)?;
     if body.get_str("key").is_some_and(|own| own != key) {
         let detail = "The key of the body is not the one of the path";
         return Err(Problem::body(schema::message(detail, "key", "")));
@@ -55,9 +56,19 @@ pub(super) fn entries(body: &Object) -> Result<Vec<Entry>, Problem> {
         .map(|raw| {
             let one = Object::trusted(raw);
             LISTED.check(&one)?;
-            Ok(read(&one.get_str("key").unwrap_or_default(), &one))
+            let key = one.get_str("key").unwrap_or_default();
+            without_nul(&key)?;
+            Ok(read(&key, &one))
         })
         .collect()
+}
+
+/// A key may become the name of a claim, and of what other programs make of that.
+fn without_nul(key: &str) -> Result<(), Problem> {
+    if key.contains('\0') {
+        return Err(Problem::body(schema::message("A key must not contain NUL", "key", "")));
+    }
+    Ok(())
 }
 
 fn read(key: &str, body: &Object) -> Entry {

@@ -8,8 +8,8 @@
 //! | `iat` | not ahead; without it, five minutes before `exp` counts |
 //! | `jti` | one this client has not used before |
 //!
-//! Used ids are remembered until their assertion has ended, in a table of bounded size;
-//! when that is full of ids still in force, assertions are refused rather than taken twice.
+//! Used ids are remembered until their assertion has ended, in a table of bounded size for each
+//! tenant; when that is full of ids still in force, assertions are refused rather than taken twice.
 //! A restart forgets them, so of a client that was there before only assertions are taken that
 //! were made since: whichever the process before may have taken is older.
 
@@ -36,8 +36,8 @@ const MAX_LIFETIME_S: i64 = 300;
 /// The longest `jti`, in bytes.
 const MAX_JTI_BYTES: usize = 255;
 
-/// Ids remembered at most.
-const MAX_USED: usize = 100_000;
+/// Ids of one tenant remembered at most.
+const MAX_USED: usize = 20_000;
 
 #[derive(Deserialize)]
 struct Claims {
@@ -160,9 +160,9 @@ fn check(claims: &Claims, client: &Client, expected: &Expected<'_>) -> Result<()
     Ok(())
 }
 
-/// Ids of assertions that were used, and until when they would be good.
+/// Ids of assertions that were used, by tenant, and until when they would be good.
 #[derive(Debug, Default)]
-pub struct UsedAssertions(Mutex<HashMap<(u64, String), i64>>);
+pub struct UsedAssertions(Mutex<HashMap<u64, HashMap<String, i64>>>);
 
 impl UsedAssertions {
     /// Uses an assertion of a tenant's client up.
@@ -180,14 +180,15 @@ impl UsedAssertions {
         now: i64,
         most: usize,
     ) -> Result<(), &'static str> {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = all.entry(tenant).or_default();
         if used.len() >= most {
             used.retain(|_, until| *until > now);
         }
         if used.len() >= most {
             return Err("too many assertions were used in the last minutes");
         }
-        match used.insert((tenant, proved.id), proved.until) {
+        match used.insert(proved.id, proved.until) {
             Some(until) if until > now => Err("its jti was used before"),
             Some(_) | None => Ok(()),
         }
@@ -225,6 +226,7 @@ mod tests {
         assert!(used.insert(1, proved("a", 50), 10, 2).is_ok());
         assert!(used.insert(1, proved("b", 90), 10, 2).is_ok());
         assert!(used.insert(1, proved("c", 90), 20, 2).is_err());
+        assert!(used.insert(2, proved("c", 90), 20, 2).is_ok(), "another tenant's is not full");
         assert!(used.insert(1, proved("c", 90), 60, 2).is_ok());
     }
 

@@ -1,6 +1,6 @@
 //! What one tenant notices of the storm of another.
 
-use crate::harness::{Connection, Server, Setup};
+use crate::harness::{Connection, Server};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -160,7 +160,7 @@ fn during<T>(
 #[ignore = "measures; meant for a release build in DOSSIER_TEST_BINARY on a quiet machine"]
 #[expect(clippy::print_stderr, reason = "what is measured is what it is for")]
 fn measure_what_a_neighbour_notices() {
-    let server = Setup::default().start();
+    let server = super::patient().start();
     let neighbour = Neighbour::of(&server);
     let target = super::create(&server);
     for number in 0..100 {
