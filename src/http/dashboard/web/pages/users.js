@@ -128,7 +128,10 @@ function list(users, total, took, asked, address, place) {
       h("td", null, user.identities?.[0]?.connection ?? ""), h("td", { class: "num" }, grouped(user.logins_count ?? 0)),
       h("td", null, user.updated_at && h("time", { datetime: user.updated_at, title: `${user.updated_at} · ${when(user.updated_at)}` }, ago(Date.parse(user.updated_at)))));
   });
-  const pages = Math.max(Math.ceil(total / asked.size), 1);
+  // As at Auth0 a list can be paged through so far only; beyond, it has to be searched or sorted.
+  const { paging_window: window } = session.info().limits;
+  const all = Math.max(Math.ceil(total / asked.size), 1);
+  const pages = window > 0 ? Math.min(all, Math.max(Math.floor(window / asked.size), 1)) : all;
   const step = (/** @type {number} */ to, /** @type {string} */ label) => (to >= 1 && to <= pages ? h("a", { class: "btn sm", href: address({ page: to }) }, label) : h("span", { class: "btn sm", "aria-disabled": "true" }, label));
   const sizes = h("select", { class: "input", "aria-label": "Users on a page", onchange: () => place.go(address({ size: Number(sizes.value) })) }, SIZES.map((one) => h("option", { value: one, selected: one === asked.size }, `${one} / page`)));
   return [
@@ -136,6 +139,7 @@ function list(users, total, took, asked, address, place) {
     bulk,
     h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Users" }, h("table", { class: "wide" }, h("thead", null, h("tr", null, h("th", null, h("span", { class: "vh" }, "Selected")), head)), h("tbody", null, rows))),
     h("nav", { class: "row wrap", "aria-label": "Pages" }, sizes, h("span", { class: "push small muted" }, `Page ${grouped(asked.page)} of ${grouped(pages)}`), step(asked.page - 1, "‹ Previous"), step(asked.page + 1, "Next ›")),
+    pages < all && h("p", { class: "small muted", "data-testid": "window" }, `Only the first ${grouped(window)} can be paged through (limits.paging_window). Search, or sort the other way, to come to the others.`),
   ];
 }
 
