@@ -8,8 +8,11 @@ import { ago, grouped, initials, when } from "../lib/format.js";
 import { check } from "../lib/json.js";
 import * as session from "../lib/session.js";
 import { withSuggestions } from "./users/complete.js";
-import { canImport, importUsers } from "./users/import.js";
-import { samplesButton } from "./users/samples.js";
+
+// What few lists need is loaded when it is asked for.
+const canImport = () => session.can("create:users") && session.can("read:connections");
+const importUsers = async (/** @type {import("../app.js").Place} */ place) => (await import("./users/import.js")).importUsers(place);
+const loadSamples = async (/** @type {import("../app.js").Place} */ place) => (await import("./users/samples.js")).loadSamples(place);
 
 const SIZES = [10, 20, 50, 100];
 const FIELDS = "user_id,name,nickname,email,identities,logins_count,updated_at,blocked";
@@ -97,7 +100,17 @@ function empty(q, clear, place) {
   return h("div", { class: "empty card", "data-testid": "no-users" }, h("h2", null, "No users yet"), h("p", null, "Create the first one here, or from a terminal:"),
     h("pre", { class: "code", tabindex: "0", "aria-label": "Command" }, command),
     h("p", { class: "row wrap" }, session.can("create:users") && h("button", { class: "btn primary", type: "button", onclick: () => create(place) }, "Create user"), canImport() && h("button", { class: "btn", type: "button", onclick: () => importUsers(place) }, "Import JSON…"),
-      h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command"), samplesButton(place)));
+      h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command"), session.info().test_mode && canImport() && samplesButton(place)));
+}
+
+/** @param {import("../app.js").Place} place */
+function samplesButton(place) {
+  const problem = h("div", { role: "alert" });
+  const button = h("button", { class: "btn", type: "button", "data-testid": "samples", onclick: async () => {
+    button.disabled = true;
+    try { await loadSamples(place); } catch (error) { fill(problem, failure(error)); button.disabled = false; }
+  } }, "Load 100 sample users");
+  return [button, problem];
 }
 
 /** How long the server searched and where it looked, else how long the answer took. @param {{ timing: string, took: number }} answer */
