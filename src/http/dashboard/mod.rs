@@ -317,7 +317,8 @@ fn told(call: &Call, session: Option<&Session>) -> String {
         .raw("app_metadata", &own.limits.app_metadata_bytes.to_string())
         .raw("client_metadata_keys", &own.limits.client_metadata_keys.to_string())
         .raw("client_metadata_chars", &own.limits.client_metadata_chars.to_string())
-        .raw("per_page", &own.limits.per_page.to_string());
+        .raw("per_page", &own.limits.per_page.to_string())
+        .raw("paging_window", &own.limits.paging_window.to_string());
     let mut claims = Builder::new();
     claims.string("prefix", &own.claims.prefix).raw("max_bytes", &own.claims.max_bytes.to_string());
     let public_url = match settings.server.public_url.trim_end_matches('/') {

@@ -28,9 +28,13 @@ pub static ROUTES: &[Route] = &[
     route("GET", PATH, LOGS, "List the latest requests (test mode)", |call| {
         Box::pin(async move { list(&call) })
     }),
-    route("DELETE", PATH, LOGS, "Forget the latest requests (test mode)", |call| {
-        Box::pin(async move { forget(&call) })
-    }),
+    route(
+        "DELETE",
+        PATH,
+        &[Scope::UPDATE_TENANT_SETTINGS],
+        "Forget the latest requests (test mode)",
+        |call| Box::pin(async move { forget(&call) }),
+    ),
 ];
 
 /// What they take.

@@ -551,7 +551,7 @@ pub(super) const CASES: &[Case] = &[
     case("POST /dossier/v1/login-links", "/dossier/v1/login-links", "{}", "dossier:operator"),
     case("GET /dossier/v1/overview", "/dossier/v1/overview", "", "read:users"),
     case("GET /dossier/v1/requests", "/dossier/v1/requests", "", "read:logs"),
-    case("DELETE /dossier/v1/requests", "/dossier/v1/requests", "", "read:logs"),
+    case("DELETE /dossier/v1/requests", "/dossier/v1/requests", "", "update:tenant_settings"),
     case(
         "POST /dossier/v1/tokens",
         "/dossier/v1/tokens",

@@ -90,6 +90,7 @@ fn ui_58_a_file_of_users_is_imported_and_what_was_refused_is_said() {
     let Some(desk) = desk() else { return };
     desk.open("/ui/t/default/users");
     desk.browser.click("[data-testid=import]");
+    desk.browser.until_there("dialog input[type=file]");
     let choose = |text: &str| {
         desk.browser.run_with("const data = new DataTransfer(); data.items.add(new File([arguments[0]], 'users.json')); document.querySelector('dialog input[type=file]').files = data.files", &json!([text]));
         desk.browser.click("dialog [data-action=import]");

@@ -4,7 +4,6 @@
 import { confirmed } from "./lib/dialog.js";
 import { failure, fill, h, icon, toast } from "./lib/dom.js";
 import { listen } from "./lib/keys.js";
-import { isKept } from "./lib/past.js";
 import * as session from "./lib/session.js";
 import { tenantSwitch } from "./lib/tenants.js";
 
@@ -45,7 +44,7 @@ function resolve(place) {
   if (page === undefined || page === "") return () => overviewPage();
   if (page === "users" && !id) return () => usersPage(place);
   if (page === "users" && place.path.length <= 5) return () => userPage(place, id, tab);
-  if (page === "history" && !id && isKept()) return () => historyPage();
+  if (page === "history" && !id && session.isKept()) return () => historyPage();
   if (page === "requests" && !id && seesRequests()) return () => requestsPage(place);
   if (page === "tokens" && !id && seesTokens()) return () => tokensPage();
   if (page === "clients" && !id) return () => clientsPage(place);
@@ -147,7 +146,7 @@ function shell(page) {
       entry("overview", "overview", "Overview", session.home()),
       entry("users", "users", "Users", session.home("/users")),
       entry("clients", "clients", "Clients", session.home("/clients")),
-      isKept() && entry("history", "history", "History", session.home("/history")),
+      session.isKept() && entry("history", "history", "History", session.home("/history")),
       seesRequests() && entry("requests", "requests", "Requests", session.home("/requests")),
       seesTokens() && entry("tokens", "lock", "Tokens", session.home("/tokens")),
       entry("settings", "settings", "Settings", "/ui/settings"))),
@@ -186,7 +185,7 @@ async function signOut() {
   await show();
 }
 
-const PAGES = /** @type {Record<string, () => string>} */ ({ o: () => session.home(), u: () => session.home("/users"), c: () => session.home("/clients"), h: () => session.home(isKept() ? "/history" : ""), s: () => "/ui/settings" });
+const PAGES = /** @type {Record<string, () => string>} */ ({ o: () => session.home(), u: () => session.home("/users"), c: () => session.home("/clients"), h: () => session.home(session.isKept() ? "/history" : ""), s: () => "/ui/settings" });
 listen({
   go: (key) => session.isIn() && go(PAGES[key]()),
   save: () => { if (!shown?.save) return false; shown.save(); return true; },

@@ -6,7 +6,6 @@ import { badge, h } from "./dom.js";
 import { ago, when } from "./format.js";
 import { compact, read, shown } from "./json.js";
 import { changed, mark } from "./review.js";
-import * as session from "./session.js";
 
 /**
  * @typedef {{ path: string, before?: string, after?: string }} Difference
@@ -14,8 +13,7 @@ import * as session from "./session.js";
  * @typedef {{ version: string, at: string, actor: string, channel: string, requestId: string, reason: string, isErased: boolean, kind: string, id: string, changes: Difference[] }} Entry
  */
 
-/** Whether there is a history, and this session may read it. @param {"user" | "client"} kind */
-export const isKept = (kind = "user") => Boolean(session.info().history) && session.can(`read:${kind}s`);
+export { isKept } from "./session.js";
 
 /** @param {string} text @param {import("./json.js").Node} node @returns {Map<string, string>} */
 const membersOf = (text, node) => new Map((node.members ?? []).map(({ key, value }) => [key, compact(text, value)]));

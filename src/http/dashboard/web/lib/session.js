@@ -10,6 +10,8 @@ export const info = () => about;
 export const isIn = () => about.session !== null;
 /** @param {...string} scopes */
 export const can = (...scopes) => Boolean(about.session) && scopes.some((scope) => about.session.scopes.includes(scope));
+/** Whether there is a history, and this session may read it. @param {"user" | "client"} kind */
+export const isKept = (kind = "user") => Boolean(about.history) && can(`read:${kind}s`);
 /** Whether metadata is all this session may change. */
 export const isEditor = () => about.session?.role === "editor";
 /** The path of a page of this tenant. @param {string} rest */

@@ -114,7 +114,7 @@ export async function requestsPage(place) {
   await draw();
   timer = window.setTimeout(turn, EVERY);
   const node = h("div", { class: "stack" },
-    h("div", { class: "row wrap" }, h("h1", null, "Requests"), state, pause, clear),
+    h("div", { class: "row wrap" }, h("h1", null, "Requests"), state, pause, session.can("update:tenant_settings") && clear),
     h("p", { class: "muted" }, `The last ${counted(kept, "request")} of this tenant, newest first, kept in memory because test mode is on. Secrets are blotted out; what hands out tokens keeps no bodies.`),
     filters, problem, h("div", { class: "card" }, list), h("p", { class: "small muted" }, `At most ${grouped(SHOWN)} are shown.`));
   return { title: "Requests", section: "requests", crumbs: [["Requests"]], node, close: () => { isOver = true; clearTimeout(timer); } };

@@ -8,8 +8,11 @@ import { ago, grouped, initials, when } from "../lib/format.js";
 import { check } from "../lib/json.js";
 import * as session from "../lib/session.js";
 import { withSuggestions } from "./users/complete.js";
-import { canImport, importUsers } from "./users/import.js";
-import { samplesButton } from "./users/samples.js";
+
+// What few lists need is loaded when it is asked for.
+const canImport = () => session.can("create:users") && session.can("read:connections");
+const importUsers = async (/** @type {import("../app.js").Place} */ place) => (await import("./users/import.js")).importUsers(place);
+const loadSamples = async (/** @type {import("../app.js").Place} */ place) => (await import("./users/samples.js")).loadSamples(place);
 
 const SIZES = [10, 20, 50, 100];
 const FIELDS = "user_id,name,nickname,email,identities,logins_count,updated_at,blocked";
@@ -97,7 +100,17 @@ function empty(q, clear, place) {
   return h("div", { class: "empty card", "data-testid": "no-users" }, h("h2", null, "No users yet"), h("p", null, "Create the first one here, or from a terminal:"),
     h("pre", { class: "code", tabindex: "0", "aria-label": "Command" }, command),
     h("p", { class: "row wrap" }, session.can("create:users") && h("button", { class: "btn primary", type: "button", onclick: () => create(place) }, "Create user"), canImport() && h("button", { class: "btn", type: "button", onclick: () => importUsers(place) }, "Import JSON…"),
-      h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command"), samplesButton(place)));
+      h("button", { class: "btn", type: "button", onclick: () => copy(command, "the command") }, "Copy the command"), session.info().test_mode && canImport() && samplesButton(place)));
+}
+
+/** @param {import("../app.js").Place} place */
+function samplesButton(place) {
+  const problem = h("div", { role: "alert" });
+  const button = h("button", { class: "btn", type: "button", "data-testid": "samples", onclick: async () => {
+    button.disabled = true;
+    try { await loadSamples(place); } catch (error) { fill(problem, failure(error)); button.disabled = false; }
+  } }, "Load 100 sample users");
+  return [button, problem];
 }
 
 /** How long the server searched and where it looked, else how long the answer took. @param {{ timing: string, took: number }} answer */
@@ -128,7 +141,10 @@ function list(users, total, took, asked, address, place) {
       h("td", null, user.identities?.[0]?.connection ?? ""), h("td", { class: "num" }, grouped(user.logins_count ?? 0)),
       h("td", null, user.updated_at && h("time", { datetime: user.updated_at, title: `${user.updated_at} · ${when(user.updated_at)}` }, ago(Date.parse(user.updated_at)))));
   });
-  const pages = Math.max(Math.ceil(total / asked.size), 1);
+  // As at Auth0 a list can be paged through so far only; beyond, it has to be searched or sorted.
+  const { paging_window: window } = session.info().limits;
+  const all = Math.max(Math.ceil(total / asked.size), 1);
+  const pages = window > 0 ? Math.min(all, Math.max(Math.floor(window / asked.size), 1)) : all;
   const step = (/** @type {number} */ to, /** @type {string} */ label) => (to >= 1 && to <= pages ? h("a", { class: "btn sm", href: address({ page: to }) }, label) : h("span", { class: "btn sm", "aria-disabled": "true" }, label));
   const sizes = h("select", { class: "input", "aria-label": "Users on a page", onchange: () => place.go(address({ size: Number(sizes.value) })) }, SIZES.map((one) => h("option", { value: one, selected: one === asked.size }, `${one} / page`)));
   return [
@@ -136,6 +152,7 @@ function list(users, total, took, asked, address, place) {
     bulk,
     h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Users" }, h("table", { class: "wide" }, h("thead", null, h("tr", null, h("th", null, h("span", { class: "vh" }, "Selected")), head)), h("tbody", null, rows))),
     h("nav", { class: "row wrap", "aria-label": "Pages" }, sizes, h("span", { class: "push small muted" }, `Page ${grouped(asked.page)} of ${grouped(pages)}`), step(asked.page - 1, "‹ Previous"), step(asked.page + 1, "Next ›")),
+    pages < all && h("p", { class: "small muted", "data-testid": "window" }, `Only the first ${grouped(window)} can be paged through (limits.paging_window). Search, or sort the other way, to come to the others.`),
   ];
 }
 

@@ -7,13 +7,9 @@ import { ask, field } from "../../lib/dialog.js";
 import { badge, failure, fill, h } from "../../lib/dom.js";
 import { grouped } from "../../lib/format.js";
 import { read } from "../../lib/json.js";
-import * as session from "../../lib/session.js";
 
 const EVERY = 300;
 const SHOWN = 20;
-
-/** Whether this session may. */
-export const canImport = () => session.can("create:users") && session.can("read:connections");
 
 /** @param {import("../../app.js").Place} place */
 export async function importUsers(place) {

@@ -1,9 +1,7 @@
 // @ts-check
 // People nobody is, for who has no users yet to try things with: the same each time.
 
-import { failure, fill, h } from "../../lib/dom.js";
-import * as session from "../../lib/session.js";
-import { canImport, importMade } from "./import.js";
+import { importMade } from "./import.js";
 
 const CONNECTION = "Username-Password-Authentication";
 const COUNT = 100;
@@ -23,18 +21,5 @@ function sample(at) {
   };
 }
 
-/** A button that loads them, in test mode; none elsewhere. @param {import("../../app.js").Place} place */
-export function samplesButton(place) {
-  if (!session.info().test_mode || !canImport()) return null;
-  const problem = h("div", { role: "alert" });
-  const button = h("button", { class: "btn", type: "button", "data-testid": "samples", onclick: async () => {
-    button.disabled = true;
-    try {
-      await importMade(Array.from({ length: COUNT }, (_, at) => sample(at)), CONNECTION, place);
-    } catch (error) {
-      fill(problem, failure(error));
-      button.disabled = false;
-    }
-  } }, `Load ${COUNT} sample users`);
-  return [button, problem];
-}
+/** Puts them in, in test mode, where a tenant has nobody. @param {import("../../app.js").Place} place */
+export const loadSamples = (place) => importMade(Array.from({ length: COUNT }, (_, at) => sample(at)), CONNECTION, place);
