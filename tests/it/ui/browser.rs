@@ -196,17 +196,31 @@ impl Browser {
     /// Clicks on an element as a mouse does: it has to be visible and not covered.
     #[track_caller]
     pub(crate) fn click(&self, css: &str) {
-        self.until_there(css);
-        let target = self.element(css);
-        self.must("POST", &format!("/element/{target}/click"), Some(&json!({})));
+        self.act(css, "click", &json!({}));
     }
 
     /// Types into an element.
     #[track_caller]
     pub(crate) fn type_into(&self, css: &str, text: &str) {
-        self.until_there(css);
-        let target = self.element(css);
-        self.must("POST", &format!("/element/{target}/value"), Some(&json!({ "text": text })));
+        self.act(css, "value", &json!({ "text": text }));
+    }
+
+    /// Does something with an element, once it is there. One that the page draws anew between the
+    /// look and the deed is looked for again, as a person would.
+    #[track_caller]
+    fn act(&self, css: &str, deed: &str, body: &Value) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            self.until_there(css);
+            let path = format!("/element/{}/{deed}", self.element(css));
+            match self.ask("POST", &path, Some(body)) {
+                Ok(_) => return,
+                Err(error)
+                    if error.starts_with("stale element")
+                        && std::time::Instant::now() < deadline => {}
+                Err(error) => panic!("{css} {deed}: {error}\n{}", self.shown()),
+            }
+        }
     }
 
     #[track_caller]
