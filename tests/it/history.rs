@@ -23,7 +23,7 @@ fn make(server: &Server, email: &str) -> String {
 }
 
 /// Every change of a user, oldest first, page by page.
-fn history(server: &Server, id: &str) -> Vec<Value> {
+pub(crate) fn history(server: &Server, id: &str) -> Vec<Value> {
     let (mut entries, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = server.get(&format!("{OWN}/{id}/history?limit=7{cursor}")).expect(200).json();

@@ -71,6 +71,9 @@ pub enum HistoryError {
     /// The folder is of another format.
     #[error("it is of another format than this build's")]
     Format,
+    /// It is closed until its disk has space again.
+    #[error("it is closed until its disk has space again")]
+    Closed,
     /// What was removed may still be in its files.
     #[error("its engine did not let go of its old files in time")]
     NotShredded,
@@ -88,11 +91,33 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
+    /// Whether it failed for lack of space; none where it does not say why.
+    pub fn is_full(&self) -> Option<bool> {
+        let is_full = |error: &std::io::Error| {
+            matches!(
+                error.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        };
+        match self {
+            Self::Engine(
+                fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)),
+            )
+            | Self::Io { source: error, .. } => Some(is_full(error)),
+            Self::Engine(fjall::Error::Poisoned) | Self::Closed => None,
+            Self::Engine(_)
+            | Self::Panicked
+            | Self::Format
+            | Self::NotShredded
+            | Self::Value(_) => Some(false),
+        }
+    }
+
     /// Whether what lies on disk is not what was written, so that it must be built anew.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Engine(fjall::Error::Storage(error)) => !matches!(error, fjall::LsmError::Io(_)),
-            Self::Engine(_) | Self::Io { .. } | Self::NotShredded => false,
+            Self::Engine(_) | Self::Io { .. } | Self::NotShredded | Self::Closed => false,
             Self::Panicked | Self::Format | Self::Value(_) => true,
         }
     }

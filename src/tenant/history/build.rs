@@ -62,7 +62,7 @@ fn begin(store: &Store, parts: &HistoryParts) -> Result<Result<Begin, &'static s
 }
 
 /// Whether the journal goes on behind a mark, and is the one the mark was set in.
-fn follows(journal: &dyn Journal, mark: Mark) -> Result<Begin, &'static str> {
+pub(super) fn follows(journal: &dyn Journal, mark: Mark) -> Result<Begin, &'static str> {
     let (place, stats) = (Lsn::new(mark.lsn), journal.stats());
     if place > stats.last {
         return Err("it is ahead of the journal");

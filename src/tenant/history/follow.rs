@@ -42,19 +42,24 @@ enum Trouble {
     Record(Lsn, FormatError),
     #[error("its thread panicked")]
     Panicked,
+    /// Somebody else found that it failed.
+    #[error("it failed")]
+    Told,
 }
 
 /// Follows the journal until it is told to stop, or fails.
 pub(super) struct Follower {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     dir: Arc<DataDir>,
     source: Source,
-    begin: Begin,
+    pub(super) begin: Begin,
     /// The tenants at the start, and the end of the journal then: an older record of any other
     /// tenant is of one that is gone.
     living: HashSet<TenantUid>,
     last_at_start: Lsn,
     dead: HashSet<TenantUid>,
+    /// It was prepared once: what was not there at the start may be by now.
+    goes_on: bool,
     swept: Option<Vec<u8>>,
     swept_at: Instant,
 }
@@ -86,22 +91,27 @@ impl Follower {
             living,
             last_at_start,
             dead: HashSet::new(),
+            goes_on: false,
             swept: None,
             swept_at: Instant::now(),
         }
     }
 
     pub(super) fn run(mut self) {
-        let ended =
-            catch_unwind(AssertUnwindSafe(|| self.follow())).unwrap_or(Err(Trouble::Panicked));
-        if let Err(trouble) = ended {
+        while let Err(trouble) =
+            catch_unwind(AssertUnwindSafe(|| self.follow())).unwrap_or(Err(Trouble::Panicked))
+        {
             match &trouble {
                 Trouble::History(error) => self.shared.fail_of(error),
+                Trouble::Told => {}
                 Trouble::Journal(_) | Trouble::Record(..) | Trouble::Panicked => {
                     self.shared.fail(&trouble);
                 }
             }
-            self.let_go_of_all();
+            // A journal in memory is let go of at once.
+            if self.source == Source::Passing || !self.reopen() {
+                return self.let_go_of_all();
+            }
         }
     }
 
@@ -114,6 +124,9 @@ impl Follower {
         let mut cursor = self.shared.journal.cursor(after);
         self.shared.place.send_replace(after);
         loop {
+            if self.shared.has_failed.load(Ordering::Acquire) {
+                return Err(Trouble::Told);
+            }
             let is_stopping = self.shared.is_stopping.load(Ordering::Acquire);
             let has_more = self.take(&mut *cursor)?;
             if !has_more && self.shared.is_building.swap(false, Ordering::AcqRel) {
@@ -146,8 +159,13 @@ impl Follower {
     /// Removes what is not there any more, takes the snapshots where it begins with them, and
     /// says behind which record to go on.
     fn prepare(&mut self) -> Result<Lsn, Trouble> {
-        let shared = self.shared.clone();
-        let store = &shared.store;
+        let store = self.shared.store()?;
+        if std::mem::replace(&mut self.goes_on, true) {
+            return match self.begin {
+                Begin::Behind(place) => Ok(place),
+                Begin::FromSnapshots => Err(Trouble::Told),
+            };
+        }
         for uid in store.tenants()? {
             if !self.living.contains(&uid) {
                 store.erase_tenant(uid)?;
@@ -193,7 +211,7 @@ impl Follower {
     /// Takes the next records; says whether there may be more.
     fn take(&mut self, cursor: &mut dyn Cursor) -> Result<bool, Trouble> {
         let shared = self.shared.clone();
-        let store = &shared.store;
+        let store = shared.store()?;
         let (mut batch, mut taken) = (store.batch(), Taken::default());
         let has_more = cursor.read(BATCH_BYTES, &mut |lsn, record| {
             if taken.trouble.is_none()
@@ -271,7 +289,7 @@ impl Follower {
             }
             // One that was made within this very batch is found at the next start.
             if let Some(uid) = ended_tenant(outcome)
-                .map(|name| self.shared.store.tenant_named(name))
+                .map(|name| self.shared.store()?.tenant_named(name))
                 .transpose()?
                 .flatten()
             {
@@ -288,7 +306,7 @@ impl Follower {
             return Ok(());
         }
         self.swept_at = Instant::now();
-        let (store, keep, now) = (&self.shared.store, &self.shared.keep, (self.shared.clock)());
+        let (store, keep, now) = (self.shared.store()?, &self.shared.keep, (self.shared.clock)());
         self.swept = store.retain_some(self.swept.take(), SWEPT_AT_ONCE, keep, now)?;
         if self.swept.is_none() {
             for uid in store.tenants()? {
@@ -301,7 +319,7 @@ impl Follower {
     fn finish(&mut self, cursor: &mut dyn Cursor) -> Result<(), Trouble> {
         let until = Instant::now() + LAST_STRETCH;
         while self.take(cursor)? && Instant::now() < until {}
-        Ok(self.shared.store.persist()?)
+        Ok(self.shared.store()?.persist()?)
     }
 
     /// A journal that is kept for the follower alone must not grow when the follower failed.

@@ -7,6 +7,7 @@
 
 mod build;
 mod follow;
+mod heal;
 mod look;
 mod person;
 #[cfg(test)]
@@ -22,8 +23,8 @@ use crate::store::format::TenantUid;
 use crate::store::history::{HistoryError, Store, aside, condemn};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -59,7 +60,9 @@ pub enum Unavailable {
     #[error("the history is not up to date yet, try again in a moment")]
     Behind,
     /// It failed.
-    #[error("the history failed and is not available until a restart")]
+    #[error(
+        "the history failed and is not available: after a full disk it goes on by itself when there is space, else at the next start"
+    )]
     Failed,
 }
 
@@ -108,7 +111,11 @@ pub struct History {
 
 struct Shared {
     folder: PathBuf,
-    store: Store,
+    /// None while it is closed.
+    store: RwLock<Option<Store>>,
+    failure: Mutex<heal::Failure>,
+    /// The place up to which it was last synced.
+    persisted: AtomicU64,
     journal: Arc<dyn Journal>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     keep: Box<KeepOf>,
@@ -147,8 +154,14 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
+    fn store(&self) -> Result<Store, HistoryError> {
+        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+        store.clone().ok_or(HistoryError::Closed)
+    }
+
     /// A history that is damaged must not be gone on with at the next start.
     fn fail_of(&self, error: &HistoryError) {
+        self.note_failure(error);
         self.fail(error);
         if error.is_damage()
             && let Err(error) = condemn(&self.folder)
@@ -159,7 +172,7 @@ impl Shared {
 
     fn fail(&self, error: &dyn std::fmt::Display) {
         if !self.has_failed.swap(true, Ordering::AcqRel) {
-            log::error!(error:% = error; "the history failed and is not told until a restart; nothing else is harmed");
+            log::error!(error:% = error; "the history failed and is not told for now; nothing else is harmed");
         }
     }
 }
@@ -184,7 +197,12 @@ impl History {
         let folder = parts.folder.clone();
         let shared = Arc::new(Shared {
             folder: parts.folder,
-            store,
+            store: RwLock::new(Some(store)),
+            failure: Mutex::default(),
+            persisted: AtomicU64::new(match begin {
+                build::Begin::Behind(place) => place.get(),
+                build::Begin::FromSnapshots => 0,
+            }),
             journal: parts.journal.clone(),
             clock: parts.clock,
             keep: parts.keep,
@@ -220,7 +238,7 @@ impl History {
 
     /// Bytes it takes on disk.
     pub fn size_bytes(&self) -> u64 {
-        self.shared.store.size_bytes()
+        self.shared.store().map_or(0, |store| store.size_bytes())
     }
 
     /// How far the follower is; every step wakes the watchers.
@@ -267,7 +285,8 @@ impl History {
         if self.shared.has_failed.load(Ordering::Acquire) {
             return Err(Unavailable::Failed);
         }
-        let (store, keep) = (self.shared.store.clone(), (self.shared.keep)(uid));
+        let store = self.shared.store().map_err(|_| Unavailable::Failed)?;
+        let keep = (self.shared.keep)(uid);
         Ok(Look { store, uid, keep, now: (self.shared.clock)() })
     }
 
@@ -291,15 +310,18 @@ impl History {
     /// `None` when it failed and needs nothing of the journal any more.
     pub fn persisted(&self) -> Option<Lsn> {
         if self.shared.has_failed.load(Ordering::Acquire) {
-            return None;
+            return self.shared.held();
         }
         // In this order: what is at or before this place has been put in.
         let place = *self.shared.place.borrow();
-        match self.shared.store.persist() {
-            Ok(()) => Some(place),
+        match self.shared.store().and_then(|store| store.persist()) {
+            Ok(()) => {
+                self.shared.persisted.store(place.get(), Ordering::Release);
+                Some(place)
+            }
             Err(error) => {
                 self.shared.fail_of(&error);
-                None
+                self.shared.held()
             }
         }
     }
@@ -324,7 +346,7 @@ impl History {
         }
         let own = self.clone();
         let shredding = tokio::task::spawn_blocking(move || {
-            own.shared.store.shred()?;
+            own.shared.store()?.shred()?;
             let aside = aside(&own.shared.folder);
             match std::fs::remove_dir_all(&aside) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {

@@ -2,6 +2,7 @@
 //! stop in the middle of work.
 
 use crate::harness::{Server, Setup, until};
+use crate::history::history;
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 use std::fs::{self, File};
@@ -121,6 +122,22 @@ fn a_full_file_system_is_507_and_writes_resume_without_a_restart() {
         (answer.status == 200).then_some(())
     });
     server.request("GET", "/readyz", &[], None).expect(200);
+    // The history lacked space too, and lacks nothing now.
+    let id = target.rsplit('/').next().unwrap();
+    let past = format!("/dossier/v1/users/{id}/history?limit=1");
+    until("the history goes on", || (server.get(&past).status == 200).then_some(()));
+    let told = history(&server, id);
+    let values = |entry: &Value| {
+        let changes = entry["changes"].as_array().unwrap().clone();
+        let of =
+            |path| changes.iter().find(|one| one["path"] == path).map(|one| one["new"].clone());
+        (of("user_metadata.again"), of("user_metadata.last"))
+    };
+    let newest: Vec<_> = told.iter().rev().take(2).map(values).collect();
+    assert_eq!(newest[0], (Some(json!(true)), None));
+    assert_eq!(newest[1], (None, expected), "no acknowledged change is missing");
+    let ready = server.request("GET", "/readyz", &[], None).expect(200).json();
+    assert_eq!(ready["history"], "ok");
     for operation in ["snapshots", "keys/rotate"] {
         server.json("POST", &format!("/dossier/v1/{operation}"), "{}").expect(200);
     }
