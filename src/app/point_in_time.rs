@@ -13,7 +13,7 @@ use crate::domain::history::Subject;
 use crate::domain::json::Object;
 use crate::domain::put_back::PutBack;
 use crate::domain::time::{Timestamp, Version};
-use crate::tenant::history::{Effect, History, Look, Point, Since, Touched};
+use crate::tenant::history::{Effect, History, Look, Point, Since, Touched, Unknown};
 use crate::tenant::{TenantHandle, by_server};
 use actix::Arbiter;
 use std::borrow::Cow;
@@ -51,7 +51,9 @@ pub enum PointInTimeError {
         last: Version,
     },
     /// The history does not reach back so far.
-    #[error("the history does not reach back so far: the oldest version it can restore is {0}")]
+    #[error(
+        "the history does not reach back so far: the oldest version it can restore is {0}; with --keep-unknown users and clients that changed too often since stay as they are"
+    )]
     Beyond(Version),
     /// The history cannot be used.
     #[error("the history cannot be read: {0}")]
@@ -79,7 +81,7 @@ pub struct PointInTime {
     pub present: Version,
     /// What would change.
     pub effect: Effect,
-    /// Resources that stay as they are, since it is not known how they were.
+    /// What stays as it is, since it is not known how it was.
     pub as_now: Vec<String>,
     objects: Vec<(Subject, String)>,
     look: Look,
@@ -106,6 +108,7 @@ impl PointInTime {
         settings: &Settings,
         tenant: &str,
         as_of: &str,
+        unknown: Unknown,
     ) -> Result<Self, PointInTimeError> {
         let point = parse(as_of)?;
         let settings = Arc::new(openable(settings)?);
@@ -122,12 +125,14 @@ impl PointInTime {
         let history_of = |error: crate::store::history::HistoryError| {
             PointInTimeError::History(error.to_string())
         };
-        let version =
-            look.version_at(point).map_err(history_of)?.map_err(PointInTimeError::Beyond)?;
+        let version = look
+            .version_at(point, unknown)
+            .map_err(history_of)?
+            .map_err(PointInTimeError::Beyond)?;
         if version > present {
             return Err(PointInTimeError::Ahead { wanted: version, last: present });
         }
-        let touched = match look.touched_since(version).map_err(history_of)? {
+        let touched = match look.touched_since(version, unknown).map_err(history_of)? {
             Since::Beyond(oldest) => return Err(PointInTimeError::Beyond(oldest)),
             Since::Touched(touched) => touched,
         };

@@ -130,6 +130,10 @@ pub(super) struct RestoreArgs {
     /// Only say what would change.
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Let users and clients stay as they are that changed more often since than is kept; they are
+    /// named. Without it such a point is refused.
+    #[arg(long)]
+    pub(super) keep_unknown: bool,
     /// Do not ask.
     #[arg(long)]
     pub(super) yes: bool,

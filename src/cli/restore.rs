@@ -3,7 +3,7 @@
 use super::args::{Global, Output, RestoreArgs};
 use super::{Failure, settings};
 use crate::app::point_in_time::{PointInTime, PointInTimeError};
-use crate::tenant::history::Effect;
+use crate::tenant::history::{Effect, Unknown};
 use serde_json::json;
 use std::io::{IsTerminal, Write};
 
@@ -24,7 +24,8 @@ pub(super) fn run(global: &Global, args: &RestoreArgs) -> Result<(), Failure> {
     }
     let settings = settings(global)?.settings;
     actix_web::rt::System::new().block_on(async {
-        let prepared = PointInTime::prepare(&settings, &args.tenant, &args.as_of).await?;
+        let unknown = if args.keep_unknown { Unknown::Keep } else { Unknown::Refuse };
+        let prepared = PointInTime::prepare(&settings, &args.tenant, &args.as_of, unknown).await?;
         let (version, present) = (prepared.version, prepared.present);
         let (effect, as_now) = (prepared.effect.clone(), prepared.as_now.clone());
         if global.output == Output::Text {

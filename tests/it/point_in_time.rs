@@ -7,7 +7,7 @@ use dossier::domain::command::Command;
 use dossier::domain::permit::Caller;
 use dossier::domain::time::Version;
 use dossier::journal::testing::SimDisk;
-use dossier::tenant::history::Since;
+use dossier::tenant::history::{Since, Unknown};
 use dossier::tenant::{TenantDefinition, by_server, server_provenance};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -277,6 +277,46 @@ fn a_history_built_from_a_snapshot_knows_how_a_tenant_was_set_up() {
 }
 
 #[test]
+fn one_who_changed_too_often_does_not_stand_in_the_way_of_the_others() {
+    let mut server = Setup::default().set("history.keep_versions=3").start();
+    let (jane, john) = (make(&server, "jane@example.com"), make(&server, "john@example.com"));
+    let then = version(&server);
+    let get = |server: &Server, id: &str| server.get(&format!("{USERS}/{id}"));
+    let time = get(&server, &john).expect(200).json()["updated_at"].as_str().unwrap().to_owned();
+    patch(&server, &john, r#"{"user_metadata":{"spoiled":true}}"#);
+    let added = make(&server, "added@example.com");
+    for n in 0..9 {
+        patch(&server, &jane, &json!({"user_metadata": {"n": n}}).to_string());
+    }
+    let fork = |body: serde_json::Value| {
+        server.json("POST", "/dossier/v1/tenants/default/fork?dry_run=true", &body.to_string())
+    };
+    fork(json!({"id": "beta", "as_of": then})).expect(410);
+    let kept = json!([format!("users/{}", jane.replace("%7C", "|"))]);
+    let taken = fork(json!({"id": "beta", "as_of": then, "keep_unknown": true})).json();
+    assert_eq!((&taken["status"], &taken["body"]["as_they_are_now"]), (&json!(201), &kept));
+
+    server.kill9();
+    let keep = ["--set", "history.keep_versions=3", "--yes"];
+    let (code, said) = restore(
+        &server,
+        &[&keep[..], &["--tenant", "default", "--as-of", &then.to_string()]].concat(),
+    );
+    assert_eq!(code, Some(8), "{said}");
+    assert!(said.contains("--keep-unknown"), "{said}");
+    let further = [&keep[..], &["--keep-unknown"]].concat();
+    for as_of in [then.to_string(), time] {
+        let done = restored(&server, &as_of, &further);
+        assert_eq!(done["as_they_are_now"], kept, "{as_of}");
+    }
+    server.restart();
+    let bag = |id: &str| get(&server, id).expect(200).json()["user_metadata"].clone();
+    assert_eq!(bag(&jane)["n"], 8, "she stays as she is");
+    assert!(bag(&john).get("spoiled").is_none(), "he is as he was");
+    get(&server, &added).expect(404);
+}
+
+#[test]
 fn of_a_resource_that_is_forgotten_the_answer_says_that_it_stays() {
     let mut server = Setup::default().set("history.keep_versions=2").start();
     let [_, _, _, connection] = set_up(&server);
@@ -465,7 +505,7 @@ async fn state_of(house: &House) -> Vec<Value> {
 async fn go_back(house: &House, version: Version) {
     let tenant = house.tenant();
     let look = house.services.history.as_ref().unwrap().look(tenant.uid()).await.unwrap();
-    let Since::Touched(touched) = look.touched_since(version).unwrap() else {
+    let Since::Touched(touched) = look.touched_since(version, Unknown::Refuse).unwrap() else {
         panic!("everything is kept")
     };
     assert_eq!(touched.as_now, [""; 0]);

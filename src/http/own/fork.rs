@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::http::random;
 use crate::http::route::Route;
 use crate::http::schema::{Extra, Schema, Shape, property};
-use crate::tenant::history::Since;
+use crate::tenant::history::{Since, Unknown};
 use crate::tenant::{DirectoryError, ForkPast, ForkSource, TenantDefinition, TenantHandle};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -39,6 +39,11 @@ static NEW: Schema = Schema {
     properties: &[
         property("id", Shape::Text(1, 63), "the new tenant's name"),
         property("as_of", Shape::Any, "the version, or the RFC 3339 time, whose state it gets"),
+        property(
+            "keep_unknown",
+            Shape::Boolean,
+            "whether users and clients are taken as they are now that changed more often since than is kept",
+        ),
         property("domains", Shape::Strings, "host names that choose the new tenant"),
     ],
     required: &["id"],
@@ -92,11 +97,13 @@ async fn state_of(
     let text = json::unquote(as_of);
     let point = point_of(view.version, "as_of", &text).map_err(Problem::of_body)?;
     let (look, history) = reader(call, source.uid()).await?;
+    let keeps = body.get_bool("keep_unknown").unwrap_or(false);
+    let unknown = if keeps { Unknown::Keep } else { Unknown::Refuse };
     let own = look.clone();
     let read = web::block(move || {
-        Ok(match own.version_at(point)? {
+        Ok(match own.version_at(point, unknown)? {
             Err(oldest) => Err(oldest),
-            Ok(version) => match own.touched_since(version)? {
+            Ok(version) => match own.touched_since(version, unknown)? {
                 Since::Beyond(oldest) => Err(oldest),
                 Since::Touched(touched) => Ok((version, touched)),
             },

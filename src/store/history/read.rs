@@ -153,10 +153,18 @@ impl Store {
     pub fn floor(&self, uid: TenantUid) -> Result<Version, HistoryError> {
         let let_go = self.tree.get(keys::floor(uid))?;
         let let_go = let_go.and_then(|value| keys::version_of(&value)).unwrap_or_default();
+        Ok(let_go.max(self.changes_from(uid)?))
+    }
+
+    /// The version behind which it is known of every change of a tenant what it touched.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn changes_from(&self, uid: TenantUid) -> Result<Version, HistoryError> {
         let first = self.tree.prefix(keys::changes(uid)).next();
         let first = first.map(fjall::Guard::key).transpose()?;
         let first = first.and_then(|key| keys::version_of(&key)).unwrap_or(Version::new(1));
-        Ok(let_go.max(Version::new(first.get().saturating_sub(1))))
+        Ok(Version::new(first.get().saturating_sub(1)))
     }
 
     /// The version of the last change before `at`, found by halving.
@@ -167,7 +175,7 @@ impl Store {
     /// When it cannot be read.
     pub fn version_before(&self, uid: TenantUid, at: Timestamp) -> Result<Version, HistoryError> {
         let (mut low, mut high) =
-            (self.floor(uid)?.get(), self.last_version(uid)?.map_or(0, Version::get));
+            (self.changes_from(uid)?.get(), self.last_version(uid)?.map_or(0, Version::get));
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             let found = self.changes_after(uid, Version::new(middle - 1), 1)?;

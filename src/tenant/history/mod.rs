@@ -31,7 +31,7 @@ use tokio::sync::{Notify, watch};
 
 pub use look::{AsOf, Entry, Look, Page, Point, Span, Touch};
 pub use person::Traces;
-pub use whole::{Effect, Since, Touched};
+pub use whole::{Effect, Since, Touched, Unknown};
 
 /// How long a reader of the past waits for the follower.
 const PATIENCE: Duration = Duration::from_secs(2);

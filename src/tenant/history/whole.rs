@@ -24,12 +24,23 @@ pub enum Since {
     Beyond(Version),
 }
 
+/// What becomes of users and clients of which it is not known any more how they were: one that
+/// changed more often than is kept must not stand in the way of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// Going back there is refused.
+    Refuse,
+    /// They stay as they are, and are named.
+    Keep,
+}
+
 /// What was touched since a point, and can be told of as it was then.
 #[derive(Clone, Debug, Default)]
 pub struct Touched {
     /// The objects, each with the last version that did.
     pub objects: BTreeMap<(Subject, String), Version>,
-    /// Resources of which it is not known how they were: `connections/con_1`, or all of a kind.
+    /// What stays, since it is not known how it was: `connections/con_1`, or all of a kind, or
+    /// `users/auth0|1` where that was asked for.
     pub as_now: Vec<String>,
 }
 
@@ -39,23 +50,36 @@ impl Look {
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn version_at(&self, point: Point) -> Result<Result<Version, Version>, HistoryError> {
+    pub fn version_at(
+        &self,
+        point: Point,
+        unknown: Unknown,
+    ) -> Result<Result<Version, Version>, HistoryError> {
         let at = match point {
             Point::Version(version) => return Ok(Ok(version)),
             Point::Time(at) => at,
         };
         let behind = Timestamp::from_millis(at.millis().saturating_add(1));
-        let (floor, version) = (self.floor()?, self.version_before(behind)?);
+        let (floor, version) = (self.whole_from(unknown)?, self.version_before(behind)?);
         // Of the change at the floor nobody knows any more when it was.
-        Ok(if version == floor { Err(floor) } else { Ok(version) })
+        Ok(if version <= floor { Err(floor) } else { Ok(version) })
     }
 
-    /// Every object that was touched after a version, if it is known how each was then.
+    /// The version behind which a point can be gone back to.
+    fn whole_from(&self, unknown: Unknown) -> Result<Version, HistoryError> {
+        match unknown {
+            Unknown::Refuse => self.floor(),
+            Unknown::Keep => self.store.changes_from(self.uid),
+        }
+    }
+
+    /// Every object that was touched after a version, if it is known how each was then, or if it may
+    /// stay where it is not.
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn touched_since(&self, version: Version) -> Result<Since, HistoryError> {
-        let floor = self.floor()?;
+    pub fn touched_since(&self, version: Version, unknown: Unknown) -> Result<Since, HistoryError> {
+        let floor = self.whole_from(unknown)?;
         let (mut touched, mut after) = (BTreeMap::new(), version.max(floor));
         loop {
             let changes = self.changes_after(after, READ_AT_ONCE)?;
@@ -78,6 +102,14 @@ impl Look {
                 Subject::Resource(_) if !tells_resources => continue,
                 Subject::Resource(kind) if is_forgotten => {
                     told.as_now.push(format!("{}/{id}", kind.name()));
+                    continue;
+                }
+                Subject::User if is_forgotten && unknown == Unknown::Keep => {
+                    told.as_now.push(format!("users/{id}"));
+                    continue;
+                }
+                Subject::Client if is_forgotten && unknown == Unknown::Keep => {
+                    told.as_now.push(format!("clients/{id}"));
                     continue;
                 }
                 Subject::User | Subject::Client if is_forgotten => {
