@@ -6,7 +6,7 @@ use crate::config::{self, Loaded};
 use crate::domain::diff::Difference;
 use crate::http::operate::{Operating, OperationFailed, Operations, Reloaded};
 use crate::http::services::Services;
-use crate::journal::JournalError;
+use crate::journal::{self, JournalError};
 use crate::store::data_dir::DataDir;
 use crate::tenant::{
     DueSnapshot, ListDue, SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots,
@@ -14,7 +14,7 @@ use crate::tenant::{
 use actix::Addr;
 use actix_web::web;
 use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Reads the settings again from where they came from.
@@ -57,11 +57,9 @@ fn in_words(error: impl Error + 'static) -> OperationFailed {
 fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
     let mut below = Some(error);
     while let Some(error) = below {
-        let system = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let system = error.downcast_ref::<io::Error>();
         let journal = error.downcast_ref::<JournalError>();
-        if matches!(system, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
-            || journal.is_some_and(JournalError::is_full)
-        {
+        if system.is_some_and(journal::is_full) || journal.is_some_and(JournalError::is_full) {
             return true;
         }
         below = error.source();

@@ -141,7 +141,7 @@ impl JournalError {
 }
 
 /// True if there is no room: on the disk, in the quota, or in a file of the largest size allowed.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge

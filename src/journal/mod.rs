@@ -49,7 +49,7 @@ pub use check::{Problem, Report, SegmentReport, check};
 pub use cursor::Cursor;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use embedded::{Embedded, Opened};
-pub use error::{AppendError, JournalError};
+pub use error::{AppendError, JournalError, is_full};
 pub use lsn::Lsn;
 pub use memory::InMemory;
 pub use options::{Durability, Options};

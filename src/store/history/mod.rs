@@ -93,17 +93,11 @@ pub enum HistoryError {
 impl HistoryError {
     /// Whether it failed for lack of space; none where it does not say why.
     pub fn is_full(&self) -> Option<bool> {
-        let is_full = |error: &std::io::Error| {
-            matches!(
-                error.kind(),
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-            )
-        };
         match self {
             Self::Engine(
                 fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)),
             )
-            | Self::Io { source: error, .. } => Some(is_full(error)),
+            | Self::Io { source: error, .. } => Some(crate::journal::is_full(error)),
             Self::Engine(fjall::Error::Poisoned) | Self::Closed => None,
             Self::Engine(_)
             | Self::Panicked

@@ -8,9 +8,9 @@
 use super::Shared;
 use super::build::{self, Begin};
 use super::follow::Follower;
-use crate::journal::Lsn;
+use crate::journal::{self, Lsn};
 use crate::store::history::{HistoryError, Store};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -119,8 +119,5 @@ fn is_full(folder: &Path) -> bool {
     let written = std::fs::File::create(&probe)
         .and_then(|mut file| file.write_all(&vec![0; SPACE_BYTES]).and_then(|()| file.sync_all()));
     let removed = std::fs::remove_file(&probe);
-    let is_full = |error: &io::Error| {
-        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    };
-    written.and(removed).is_err_and(|error| is_full(&error))
+    written.and(removed).is_err_and(|error| journal::is_full(&error))
 }
