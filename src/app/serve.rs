@@ -178,7 +178,8 @@ fn warn_of(opened: &Opened) {
     }
 }
 
-fn threads(wanted: usize) -> usize {
+/// How many threads are meant; none means one for each core.
+pub(super) fn threads(wanted: usize) -> usize {
     if wanted == 0 {
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     } else {

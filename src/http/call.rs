@@ -79,18 +79,17 @@ impl std::fmt::Debug for Raw {
 }
 
 impl Call {
-    /// Finds the tenant of a request and reads its query string.
+    /// A call of `tenant`, whose host the request names; reads its query string.
     ///
     /// # Errors
     /// 400 when the query string is not UTF-8.
     pub fn new(
         services: web::Data<Services>,
+        tenant: TenantHandle,
         route: &'static Route,
         params: Params,
         raw: Raw,
     ) -> Result<Self, Problem> {
-        let tenant = services.directory.by_host(host_of(&raw.request));
-        tenant.note_request();
         let query = Query::parse(raw.request.query_string())?;
         let now = services.now();
         Ok(Self {

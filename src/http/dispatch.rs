@@ -17,6 +17,7 @@ use crate::domain::diff::{self, Difference};
 use crate::domain::json::{self, Builder};
 use crate::domain::time::Version;
 use crate::store::format::TenantUid;
+use crate::tenant::TenantHandle;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, Data, Payload};
@@ -190,15 +191,34 @@ async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpRe
     if *raw.request.method() == Method::OPTIONS {
         return preflight(&raw.request, &services);
     }
-    let (route, params) = match services.router.find(raw.request.method(), &path) {
+    let tenant = services.directory.by_host(host_of(&raw.request));
+    let found = services.router.find(raw.request.method(), &path);
+    let work = routed(raw, services, tenant.clone(), found, noted);
+    // Who watches the process is told at once, whatever its tenants do.
+    if health::ROUTES.iter().any(|route| route.path == path) {
+        return work.await;
+    }
+    tenant.pace(work).await.unwrap_or_else(|error| Problem::from(error).answer(dialect))
+}
+
+/// Answers a request of a tenant whose row was looked for.
+async fn routed(
+    raw: Raw,
+    services: Data<Services>,
+    tenant: TenantHandle,
+    found: Found,
+    noted: &mut Noted,
+) -> HttpResponse {
+    let dialect = dialect_of(raw.request.path());
+    let (route, params) = match found {
         Found::Route(route, params) => (route, params),
         Found::BadPath => {
             return Problem::new(400, "invalid_uri", "Path validation error: 'Invalid UTF-8'.")
                 .answer(dialect);
         }
-        Found::OtherMethod | Found::Nothing => return unrouted(services, raw, &path, dialect),
+        Found::OtherMethod | Found::Nothing => return unrouted(services, tenant, raw),
     };
-    let call = match Call::new(services, route, params, raw) {
+    let call = match Call::new(services, tenant, route, params, raw) {
         Ok(call) => call,
         Err(problem) => return problem.answer(route.dialect),
     };
@@ -366,11 +386,13 @@ fn correlation_id(request: &HttpRequest) -> Option<HeaderValue> {
 
 /// Management routes that are Auth0's but not ours answer 403 to who is known, since
 /// its tools take that for "not in your plan" and go on (CONTRACT.md §0.1-8).
-fn unrouted(services: Data<Services>, raw: Raw, path: &str, dialect: Dialect) -> HttpResponse {
+fn unrouted(services: Data<Services>, tenant: TenantHandle, raw: Raw) -> HttpResponse {
+    let path = raw.request.path();
+    let dialect = dialect_of(path);
     let Some(scope) = v2::unimplemented_scope(raw.request.method(), path) else {
         return Problem::no_route().answer(dialect);
     };
-    let refused = Call::new(services, &v2::FALLBACK, super::route::Params::default(), raw)
+    let refused = Call::new(services, tenant, &v2::FALLBACK, super::route::Params::default(), raw)
         .and_then(|mut call| {
             call.authenticate(&[])?;
             Ok(Problem::new(

@@ -50,6 +50,9 @@ pub(super) enum State {
 /// A probe asks for at least this much, so that a nearly full disk does not flap.
 const PROBE_BYTES: u64 = 64 << 10;
 
+/// An operator is told of a disk that takes longer than this.
+const SLOW_SYNC: Duration = Duration::from_secs(1);
+
 impl Writer {
     /// Works until the queue is closed.
     pub(super) fn run(mut self) {
@@ -139,6 +142,10 @@ impl Writer {
         self.synced = self.active.last;
         self.unsynced_since = None;
         self.last_sync = begun.elapsed();
+        if self.last_sync >= SLOW_SYNC {
+            let took_ms = u64::try_from(self.last_sync.as_millis()).unwrap_or(u64::MAX);
+            log::warn!(took_ms; "the disk took long to make the journal durable");
+        }
         let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
         stats.syncs += 1;
         stats.last_sync = self.last_sync;

@@ -33,6 +33,8 @@ pub struct Limits {
     pub reply_timeout: Duration,
     /// Bytes of request bodies that are worked on at the same time.
     pub in_flight_bytes: usize,
+    /// Threads that take requests, for all tenants together.
+    pub workers: usize,
 }
 
 /// Where the answer to a write goes.

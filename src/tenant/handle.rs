@@ -5,9 +5,10 @@ use super::actor::{
     Write,
 };
 use super::catalog::{Catalog, StateView};
+use super::company::Company;
 use super::directory::{by_server, server_provenance};
 use super::published::Published;
-use super::room::{Company, Place, Room};
+use super::room::{Place, Room};
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
@@ -24,6 +25,7 @@ use crate::store::format::TenantUid;
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Actor, Addr, ArbiterHandle, Handler, MailboxError, Message};
 use futures_util::future::join_all;
+use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, oneshot};
@@ -151,7 +153,7 @@ impl TenantHandle {
             rules: RwLock::new(rules),
             limits,
             expires: Mutex::default(),
-            room: Room::new(limits.in_flight_bytes, company),
+            room: Room::new(uid, limits.in_flight_bytes, limits.workers, company),
             waiting: Arc::default(),
         }))
     }
@@ -186,9 +188,19 @@ impl TenantHandle {
         (self.0.waiting.load(Ordering::Relaxed), self.0.limits.mailbox)
     }
 
-    /// Notes that a request of this tenant came: others share the machine with it now.
-    pub fn note_request(&self) {
-        self.0.room.note(self.0.uid);
+    /// Does the work of a request of this tenant, at once or when its time has come.
+    ///
+    /// # Errors
+    /// [`TenantError::Busy`] when a flood of the tenant's own is before it, and a smaller tenant
+    /// beside it; the work is not begun then.
+    pub async fn pace<W: Future>(&self, work: W) -> Result<W::Output, TenantError> {
+        self.0.room.pace(self.0.limits.reply_timeout, work).await
+    }
+
+    /// Notes that a body of `size_bytes` was taken; somebody small beside this tenant has to share
+    /// the disk with it.
+    pub fn weigh(&self, size_bytes: usize) {
+        self.0.room.weigh(size_bytes);
     }
 
     /// Waits for a place among what is worked on for this tenant, for something that costs as much

@@ -10,6 +10,7 @@
 mod actor;
 mod catalog;
 mod compaction;
+mod company;
 mod directory;
 mod expiring;
 mod finder;
@@ -19,11 +20,13 @@ mod handle;
 pub mod history;
 mod logins;
 mod overlay;
+mod pace;
 mod priority;
 mod published;
 mod restore;
 mod room;
 mod snapshots;
+mod strain;
 
 pub use actor::{Limits, Search, Suggested};
 pub use catalog::{Catalog, StateView};

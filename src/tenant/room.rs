@@ -1,73 +1,37 @@
-//! How much of one tenant is worked on at the same time.
+//! How much of one tenant is worked on at the same time, and how fast.
 //!
 //! What a request costs grows with its body: reading, deciding, writing it to the journal, which
 //! everybody shares. A tenant may have so many bytes of bodies in work; more wait their turn, and
 //! beyond that they are refused. So the storm of one tenant queues up before its own door, and
-//! never as a whole before the disk. While other tenants are served too, each has but a part of
-//! its room: whoever comes next finds the workers and the disk with little before it.
+//! never as a whole before the disk. While somebody small is served too, it has but a part of its
+//! room, and goes no faster than its account allows ([`super::pace`]): whoever is small finds the
+//! workers and the disk with little before it.
 
+use super::company::Company;
 use super::handle::TenantError;
+use super::pace::{Account, Booked, cost_of, measured};
 use crate::store::format::TenantUid;
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What even the smallest request counts for.
 const UNIT_BYTES: usize = 16 << 10;
 
-/// In company a tenant has this part of its room.
-const SHARE: usize = 4;
-
-/// How long a tenant counts as company after its last request.
-const LINGERS_MS: u64 = 1_000;
+/// Beside somebody small a tenant has this part of its room.
+const SHARE: usize = 16;
 
 /// For each byte that may be in work, so many may wait.
 const WAITING: usize = 64;
 
-/// No tenant's number.
-const NOBODY: u64 = u64::MAX;
-
-/// Whether more than one tenant is being served.
-#[derive(Debug)]
-pub(super) struct Company {
-    begun: Instant,
-    /// Whose the last request was; at first nobody's.
-    last: AtomicU64,
-    /// When a request of another than the last came, in milliseconds since `begun`, and one more; 0: never.
-    mixed: AtomicU64,
-}
-
-impl Default for Company {
-    fn default() -> Self {
-        Self { begun: Instant::now(), last: AtomicU64::new(NOBODY), mixed: AtomicU64::new(0) }
-    }
-}
-
-impl Company {
-    /// Notes a request of a tenant. While there is but one, it costs a look.
-    pub(super) fn note(&self, uid: TenantUid) {
-        if self.last.load(Ordering::Relaxed) != uid.0
-            && self.last.swap(uid.0, Ordering::Relaxed) != NOBODY
-        {
-            self.mixed.store(self.elapsed_ms() + 1, Ordering::Relaxed);
-        }
-    }
-
-    fn is_mixed(&self) -> bool {
-        let mixed = self.mixed.load(Ordering::Relaxed);
-        mixed != 0 && self.elapsed_ms() < mixed + LINGERS_MS
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX / 2)
-    }
-}
-
 /// The room of one tenant.
 #[derive(Debug)]
 pub(super) struct Room {
+    uid: TenantUid,
     company: Arc<Company>,
+    account: Account,
     units: Arc<Semaphore>,
     all: usize,
     waiting: AtomicUsize,
@@ -80,14 +44,66 @@ pub struct Place(
 );
 
 impl Room {
-    pub(super) fn new(size_bytes: usize, company: Arc<Company>) -> Self {
+    /// A room of `size_bytes` for a tenant, on a machine with so many workers.
+    pub(super) fn new(
+        uid: TenantUid,
+        size_bytes: usize,
+        workers: usize,
+        company: Arc<Company>,
+    ) -> Self {
         let all = (size_bytes / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-        Self { company, units: Arc::new(Semaphore::new(all)), all, waiting: AtomicUsize::new(0) }
+        let (account, units) = (Account::new(workers), Arc::new(Semaphore::new(all)));
+        Self { uid, company, account, units, all, waiting: AtomicUsize::new(0) }
     }
 
-    /// Notes that a request of this tenant came.
-    pub(super) fn note(&self, uid: TenantUid) {
-        self.company.note(uid);
+    /// Does the work of a request, which may have to wait before it is begun while somebody small is
+    /// served too.
+    ///
+    /// # Errors
+    /// [`TenantError::Busy`] at once when it would wait for longer than `timeout`.
+    pub(super) async fn pace<W: Future>(
+        &self,
+        timeout: Duration,
+        work: W,
+    ) -> Result<W::Output, TenantError> {
+        if !self.company.note(self.uid) {
+            return Ok(work.await);
+        }
+        let booked = self.book(timeout)?;
+        if booked.wait_ns > 0 {
+            tokio::time::sleep(Duration::from_nanos(booked.wait_ns)).await;
+        }
+        let (done, spent) = measured(work).await;
+        self.account.settle(booked, spent.busy_ns);
+        let (now, workers) = (self.company.elapsed_ns(), self.account.workers());
+        self.company.strain.note(now, workers, cost_of(spent.busy_ns), spent.lost_ns);
+        Ok(done)
+    }
+
+    fn book(&self, timeout: Duration) -> Result<Booked, TenantError> {
+        let now = self.company.elapsed_ns();
+        if self.account.is_light(now) && self.is_quiet() {
+            self.company.note_light(self.uid);
+        }
+        let part_ppm = self.company.strain.part_ppm();
+        if !self.company.has_light(self.uid) {
+            return Ok(self.account.book(now, part_ppm));
+        }
+        let limit_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        self.account.book_in_turn(now, part_ppm, limit_ns).ok_or(TenantError::Busy)
+    }
+
+    /// Whether no more is in work than there is room for beside somebody small.
+    fn is_quiet(&self) -> bool {
+        let in_work = self.all - self.units.available_permits().min(self.all);
+        self.waiting.load(Ordering::Relaxed) == 0 && in_work <= (self.all / SHARE).max(1)
+    }
+
+    /// Notes that a body of `size_bytes` was taken.
+    pub(super) fn weigh(&self, size_bytes: usize) {
+        if self.company.has_light(self.uid) {
+            self.account.take(size_bytes, self.company.strain.part_ppm());
+        }
     }
 
     /// Waits for a place for a body of `size_bytes`; one larger than the room takes all of it.
@@ -100,7 +116,8 @@ impl Room {
         timeout: Duration,
     ) -> Result<Place, TenantError> {
         let units = size_bytes.div_ceil(UNIT_BYTES).max(1);
-        let taken = if self.company.is_mixed() { units.saturating_mul(SHARE) } else { units };
+        let is_beside = self.company.has_light(self.uid);
+        let taken = if is_beside { units.saturating_mul(SHARE) } else { units };
         let count = u32::try_from(taken.min(self.all)).unwrap_or(u32::MAX);
         if let Ok(place) = self.units.clone().try_acquire_many_owned(count) {
             return Ok(Place(place));
@@ -139,26 +156,75 @@ mod tests {
     const SOON: Duration = Duration::from_millis(1);
     const LONG: Duration = Duration::from_mins(1);
 
+    const OWN: TenantUid = TenantUid(7);
+    const OTHER: TenantUid = TenantUid(8);
+
+    fn of(uid: TenantUid, size_bytes: usize, company: &Arc<Company>) -> Room {
+        Room::new(uid, size_bytes, 1, company.clone())
+    }
+
     fn alone(size_bytes: usize) -> Room {
-        Room::new(size_bytes, Arc::default())
+        of(OWN, size_bytes, &Arc::default())
+    }
+
+    /// Keeps the processor as a costly request does.
+    fn toil(took: Duration) {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < took {}
     }
 
     #[actix_rt::test]
-    async fn in_company_a_tenant_has_a_part_of_its_room() {
-        let room = alone(SHARE * UNIT_BYTES);
-        let (own, other) = (TenantUid(7), TenantUid(8));
-        room.note(own);
-        room.note(own);
-        let held = [room.enter(1, SOON).await.unwrap(), room.enter(1, SOON).await.unwrap()];
-        drop(held);
-        room.note(other);
+    async fn beside_somebody_small_a_tenant_has_a_part_of_its_room() {
+        let company = Arc::default();
+        let room = of(OWN, SHARE * UNIT_BYTES, &company);
+        company.note_light(OWN);
+        let two = [room.enter(1, SOON).await.unwrap(), room.enter(1, SOON).await.unwrap()];
+        assert!(!room.is_quiet());
+        drop(two);
+        company.note_light(OTHER);
         let held = room.enter(1, SOON).await.unwrap();
         assert_eq!(room.enter(1, SOON).await.unwrap_err(), TenantError::Busy);
         drop(held);
-        // Long ago.
-        room.note(own);
-        room.company.mixed.store(0, Ordering::Relaxed);
+        company.forget();
         let _held = [room.enter(1, SOON).await.unwrap(), room.enter(1, SOON).await.unwrap()];
+    }
+
+    #[actix_rt::test]
+    async fn beside_somebody_small_a_flood_waits_and_the_small_one_does_not() {
+        let company = Arc::default();
+        let (flood, small) = (of(OWN, UNIT_BYTES, &company), of(OTHER, UNIT_BYTES, &company));
+        // Both are there.
+        small.pace(LONG, async {}).await.unwrap();
+        flood.pace(LONG, async {}).await.unwrap();
+        flood.pace(LONG, async { toil(Duration::from_millis(10)) }).await.unwrap();
+        small.pace(LONG, async {}).await.unwrap();
+        let mut next = Box::pin(flood.pace(LONG, async {}));
+        assert!(next.as_mut().now_or_never().is_none(), "it waits for its own time to come");
+        assert_eq!(small.pace(LONG, async { 1 }).now_or_never(), Some(Ok(1)));
+        let refused = flood.pace(Duration::from_millis(1), async {}).now_or_never();
+        assert_eq!(refused, Some(Err(TenantError::Busy)), "it would wait for too long");
+        next.await.unwrap();
+    }
+
+    #[actix_rt::test]
+    async fn floods_do_not_wait_for_each_other() {
+        let company = Arc::default();
+        let rooms = [of(OWN, UNIT_BYTES, &company), of(OTHER, UNIT_BYTES, &company)];
+        for room in &rooms {
+            room.pace(LONG, async {}).await.unwrap();
+        }
+        company.forget();
+        for _ in 0..3 {
+            for room in &rooms {
+                let work = room.pace(LONG, async { toil(Duration::from_millis(5)) });
+                assert!(work.now_or_never().is_some());
+            }
+            // What they were before they were floods.
+            company.forget();
+            for room in &rooms {
+                company.note(room.uid);
+            }
+        }
     }
 
     #[actix_rt::test]

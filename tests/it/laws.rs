@@ -376,6 +376,7 @@ impl Life {
             mailbox: 1000,
             reply_timeout: Duration::from_mins(1),
             in_flight_bytes: 1 << 20,
+            workers: 1,
         };
         let directory = Arc::new(Directory::start(
             restored.states,

@@ -25,6 +25,7 @@ impl Call {
         let timeout = self.services.settings().server.body_timeout;
         let body = self.incoming.read(&self.request, limit, timeout).await?;
         if !body.is_empty() {
+            self.tenant.weigh(body.len());
             self.take_place(body.len()).await?;
         }
         Ok(body)

@@ -131,6 +131,7 @@ impl House {
             mailbox: 8192,
             reply_timeout: Duration::from_mins(1),
             in_flight_bytes: 1 << 20,
+            workers: 1,
         };
         let arbiters = vec![actix_rt::Arbiter::current()];
         let rules = Box::new(|_: &_| Rules::default());
