@@ -2,7 +2,7 @@
 
 use super::answer;
 use super::call::{Call, Raw, host_of};
-use super::incoming::{self, Incoming};
+use super::incoming::{self, Incoming, LastRequest};
 use super::lists::ListTag;
 use super::problem::Problem;
 use super::query::DRY_RUN;
@@ -72,12 +72,24 @@ static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// The longest name there is, with a colon and a port. What follows from a host is kept for many.
 const MAX_HOST_BYTES: usize = 253 + 6;
 
+/// Whether what a request names as its host can be one, with a port (RFC 3986 §3.2.2, without user
+/// information): it chooses the tenant and stands in tokens and links.
+fn names_a_host(request: &HttpRequest) -> bool {
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let named = request.headers().get(header::HOST).map(HeaderValue::as_bytes);
+    let is_fit = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%:[]!$&'()*+,;=".contains(byte);
+    [authority, named].into_iter().flatten().flatten().all(is_fit)
+}
+
 /// Takes one request and answers it.
 pub async fn dispatch(
     request: HttpRequest,
     payload: Payload,
     services: Data<Services>,
 ) -> HttpResponse {
+    if LastRequest::was_before(&request) {
+        return HttpResponse::BadRequest().force_close().finish();
+    }
     let started = Instant::now();
     let request_id = random::request_id();
     let head = request.clone();
@@ -185,6 +197,10 @@ async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpRe
     }
     if host_of(&raw.request).len() > MAX_HOST_BYTES {
         let text = format!("The host has more than {MAX_HOST_BYTES} bytes.");
+        return Problem::new(400, "invalid_header", text).answer(dialect);
+    }
+    if !names_a_host(&raw.request) {
+        let text = "The host has letters in it that no host has.";
         return Problem::new(400, "invalid_header", text).answer(dialect);
     }
     if *raw.request.method() == Method::OPTIONS {
