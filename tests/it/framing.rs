@@ -1,7 +1,7 @@
 //! Where one request ends and the next begins: whatever is unclear about that is a 4xx or a closed
 //! connection, and nothing that came behind it is ever read as a request.
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{PATIENCE, Server, Setup};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
@@ -14,7 +14,11 @@ struct Bench {
 
 impl Bench {
     fn start() -> Self {
-        let server = Server::start();
+        Self::with(Setup::default())
+    }
+
+    fn with(setup: Setup) -> Self {
+        let server = setup.start();
         let body = r#"{"email":"jane@example.com","user_metadata":{"a":1}}"#;
         let made = server.json("POST", "/api/v2/users", body).expect(201);
         let target = format!("/api/v2/users/{}", made.json()["user_id"].as_str().unwrap());
@@ -203,6 +207,29 @@ fn a_body_that_ends_too_soon_is_a_400() {
 }
 
 #[test]
+fn what_comes_without_end_between_chunks_is_a_body_that_does_not_come() {
+    let bench = Bench::with(Setup::default().set("server.body_timeout=1s"));
+    let line = format!("X: {}\r\n", "a".repeat(64 << 10));
+    let chunk = "1b\r\n{\"user_metadata\":{\"new\":1}}\r\n";
+    for (begin, piece) in [
+        (format!("{chunk}0\r\n"), line.as_str()),
+        (format!("{chunk}1;"), &line[3..line.len() - 2]),
+        (chunk.to_owned() + "1", " \t"),
+        (format!("{chunk}1\r\n"), ""),
+    ] {
+        let mut stream = bench.connect();
+        let head = bench.head("1.1", "Transfer-Encoding: chunked\r\n");
+        stream.write_all((head + &begin).as_bytes()).unwrap();
+        // It may have been answered before all of it is sent.
+        let sent = (0..64).try_for_each(|_| stream.write_all(piece.as_bytes()));
+        let told = Told::read(&mut stream);
+        assert_eq!(told.statuses, [408], "{begin:?} {sent:?} {told:?}");
+        told.is_in_words(408, "in time");
+        assert_eq!(bench.server.get(&bench.target).expect(200).text(), bench.before, "{begin:?}");
+    }
+}
+
+#[test]
 fn two_ways_of_saying_how_long_a_body_is_are_one_too_many() {
     let bench = Bench::start();
     let body = r#"{"user_metadata":{"new":1}}"#;
@@ -308,6 +335,14 @@ fn a_head_that_is_too_long_is_a_4xx() {
 fn a_host_that_can_be_no_host_is_a_400() {
     let bench = Bench::start();
     for host in [
+        "[alpha.localhost]",
+        "[::1",
+        "[::1]x",
+        "[::1]:80:80",
+        "::1",
+        "localhost:http",
+        "localhost:80:80",
+        "alpha.localhost:80@localhost",
         "a b",
         "a/b",
         "a\\b",

@@ -172,6 +172,40 @@ fn a_flood_of_wrong_passwords_does_not_keep_another_tenant_from_signing_in() {
     });
 }
 
+#[test]
+fn a_flood_of_wrong_passwords_does_not_stand_before_the_tenants_own_writes() {
+    let setup = Setup::default().set("auth.password_hash_threads=1").set("actor.reply_timeout=60s");
+    let server = setup.start();
+    let flooded = server.json("POST", "/api/v2/clients", CLIENT).expect(201).json();
+    let made = server.json("POST", "/api/v2/users", &user("jane")).expect(201).json();
+    let target = format!("/api/v2/users/{}", made["user_id"].as_str().unwrap());
+    let (is_over, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..120 {
+            let body = sign_in(&flooded, "jane", "Wrong-Horse-9");
+            let (server, is_over, refused) = (&server, &is_over, &refused);
+            scope.spawn(move || flood(server, &body, is_over, refused));
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            crate::harness::until("the flood", || {
+                (refused.load(Ordering::Acquire) > 20).then_some(())
+            });
+            let mut passed: Vec<usize> = (0..9)
+                .map(|number| {
+                    let before = refused.load(Ordering::Acquire);
+                    let body = json!({"user_metadata": {"n": number}}).to_string();
+                    server.json("PATCH", &target, &body).expect(200);
+                    refused.load(Ordering::Acquire) - before
+                })
+                .collect();
+            passed.sort_unstable();
+            assert!(passed[4] <= 5, "so many of the flood came before it: {passed:?}");
+        }));
+        is_over.store(true, Ordering::Release);
+        done.unwrap_or_else(|failure| resume_unwind(failure));
+    });
+}
+
 /// Signs in with a wrong password again and again.
 fn flood(server: &Server, body: &str, is_over: &AtomicBool, refused: &AtomicUsize) {
     let mut connection = Connection::open(server.address()).unwrap();

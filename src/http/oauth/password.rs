@@ -38,6 +38,7 @@ pub(super) async fn grant(
     let api = api_of(call, fields.get("audience"))?;
     let found = find(call, &connection, login).await?;
     let stored = found.as_ref().and_then(Document::password);
+    call.leave_place();
     let is_right =
         call.services.verify_password(&call.tenant, plain.to_owned(), stored.clone()).await?;
     let (Some(found), Some(stored), true) = (found, stored, is_right) else {

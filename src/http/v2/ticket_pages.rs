@@ -106,6 +106,7 @@ async fn set_password(mut call: Call) -> Result<HttpResponse, Problem> {
     if let Some(fault) = fault {
         return Ok(form(StatusCode::BAD_REQUEST, token, fault));
     }
+    call.leave_place();
     let hash = call.services.hash_password(&call.tenant, password.to_owned()).await?;
     let patch = UserPatch { password: Field::Set(hash), ..UserPatch::default() };
     if !redeem(&call, &ticket, patch).await? {
