@@ -33,6 +33,7 @@ mod linearizable;
 mod overload;
 mod passwords;
 mod point_in_time;
+mod promises;
 mod recovery;
 mod search;
 mod secrets;
