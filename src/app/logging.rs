@@ -46,10 +46,7 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     struct Pairs(String);
     impl<'kvs> VisitSource<'kvs> for Pairs {
         fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
-            let value = value.to_string();
-            let is_plain = !value.is_empty()
-                && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
-            let shown = if is_plain { value } else { format!("{value:?}") };
+            let shown = shown(value.to_string());
             write!(self.0, " {key}={shown}").map_err(|_| log::kv::Error::msg("not text"))
         }
     }
@@ -64,6 +61,15 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
         .replace("\\'", "'")
         .replace("\\\"", "\"");
     writeln!(out, "{} {:5} {message}{}", crate::app::clock::now(), record.level(), pairs.0)
+}
+
+/// A value as it stands in a line: quoted, and escaped, when it could break the line or make it look
+/// like another one.
+fn shown(value: String) -> String {
+    let is_plain = !value.is_empty()
+        && !value.contains(char::is_whitespace)
+        && value.escape_debug().eq(value.chars());
+    if is_plain { value } else { format!("{value:?}") }
 }
 
 fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
@@ -86,4 +92,30 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     members.0.insert("message".to_owned(), record.args().to_string().into());
     let _lost = record.key_values().visit(&mut members).is_err();
     writeln!(out, "{}", serde_json::Value::Object(members.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &str, expected: &str) {
+        assert_eq!(shown(value.to_owned()), expected);
+    }
+
+    #[test]
+    fn a_value_is_one_word_of_one_line() {
+        check("auth0|63d1", "auth0|63d1");
+        check("/api/v2/users/auth0%7C1", "/api/v2/users/auth0%7C1");
+        check("jané", "jané");
+        check("", r#""""#);
+        check("a b", r#""a b""#);
+        check("a\nERROR b", r#""a\nERROR b""#);
+        check("a\" status=200 b=\"", r#""a\" status=200 b=\"""#);
+        check("a\u{1b}[31m", r#""a\u{1b}[31m""#);
+        check("a\u{2028}b", r#""a\u{2028}b""#);
+        // What turns the direction of the text shows another line than there is.
+        check("a\u{202e}b", r#""a\u{202e}b""#);
+        check("a\u{200b}b", r#""a\u{200b}b""#);
+    }
 }

@@ -8,6 +8,7 @@ use super::{AppError, clock, declare, expire, logging, memory};
 use crate::config::{Loaded, Settings, StorageMode, TlsMode};
 use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
+use crate::http::incoming::LastRequest;
 use crate::http::operate::{OperationFailed, Operations};
 use crate::http::services::{Addresses, Services};
 use crate::http::tokens::LastToken;
@@ -269,7 +270,10 @@ fn http_server(
         .client_disconnect_timeout(Duration::from_secs(2))
         .shutdown_timeout(settings.server.shutdown_grace.as_secs())
         .disable_signals()
-        .on_connect(|_, connection| _ = connection.insert(LastToken::default()))
+        .on_connect(|_, connection| {
+            connection.insert(LastToken::default());
+            connection.insert(LastRequest::default());
+        })
         .listen(http.try_clone().map_err(failed(http))?)
         .map_err(failed(http))?;
     if let Some((listener, config)) = https {

@@ -185,7 +185,8 @@ sections! {
     actor: Actor {
         /// Messages that may wait for a tenant; beyond, requests are answered 503.
         mailbox: usize = count "8192" ["messages"] "16" to "1048576", restart;
-        /// Time a request waits for its tenant; beyond, it is answered 503, outcome unknown.
+        /// Time a write waits for its turn, and is then not made, and from its turn on for the disk: beyond
+        /// that it is answered 503, outcome unknown.
         reply_timeout: Duration = duration "2s" "10ms" to "60s", restart;
         /// Bytes of request bodies of one tenant that are worked on at the same time, each body as at
         /// least 4 KiB; more wait, and beyond 64 times as much requests are answered 503.

@@ -139,10 +139,19 @@ pub fn may_see(caller: &Caller, command: &Command) -> bool {
 /// # Errors
 /// [`Forbidden`], naming the scopes that would do.
 pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, Forbidden> {
+    allows(caller, &command)?;
+    Ok(Permitted(command))
+}
+
+/// Whether [`permit`] would let `caller` ask for `command`: for what is costly to prepare.
+///
+/// # Errors
+/// As [`permit`].
+pub fn allows(caller: &Caller, command: &Command) -> Result<(), Forbidden> {
     if caller.is_server {
-        return Ok(Permitted(command));
+        return Ok(());
     }
-    match &command {
+    match command {
         Command::UpdateUser { id, patch } => {
             let only_own = patch.touches_only(true, false);
             may_update(caller, id, only_own, patch.touches_only(false, true))?;
@@ -178,21 +187,21 @@ pub fn permit(caller: &Caller, command: Command) -> Result<Permitted<Command>, F
         | Command::RedeemTicket { .. }
         | Command::UpdateResource { .. }
         | Command::DeleteResource { .. } => {
-            let expected = scopes_of(&command);
+            let expected = scopes_of(command);
             if !caller.has_any(expected) {
                 return Err(Forbidden::Scope { expected });
             }
-            if let Command::UpdateClient { patch, .. } = &command {
+            if let Command::UpdateClient { patch, .. } = command {
                 may_update_client(caller, patch)?;
             }
-            if let Some(expected) = making_scopes(&command)
+            if let Some(expected) = making_scopes(command)
                 && !caller.has_any(expected)
             {
                 return Err(Forbidden::Scope { expected });
             }
         }
     }
-    Ok(Permitted(command))
+    Ok(())
 }
 
 /// The scopes that are needed besides, when what is put back must be made again.

@@ -2,7 +2,7 @@
 
 use super::answer;
 use super::call::{Call, Raw, host_of};
-use super::incoming::{self, Incoming};
+use super::incoming::{self, Incoming, LastRequest};
 use super::lists::ListTag;
 use super::problem::Problem;
 use super::query::DRY_RUN;
@@ -73,12 +73,41 @@ static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// The longest name there is, with a colon and a port. What follows from a host is kept for many.
 const MAX_HOST_BYTES: usize = 253 + 6;
 
+/// Whether what a request names as its host can be one: it chooses the tenant and stands in tokens
+/// and links.
+fn names_a_host(request: &HttpRequest) -> bool {
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let named = request.headers().get(header::HOST).map(HeaderValue::as_bytes);
+    [authority, named].into_iter().flatten().all(is_host)
+}
+
+/// Whether this is a name or an address in brackets, perhaps with a port (RFC 3986 §3.2.2, without
+/// user information).
+fn is_host(text: &[u8]) -> bool {
+    let is_port = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    if let Some(inner) = text.strip_prefix(b"[") {
+        let mut parts = inner.splitn(2, |byte| *byte == b']');
+        let (address, rest) = (parts.next().unwrap_or_default(), parts.next());
+        return address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+            && rest.is_some_and(|rest| {
+                rest.is_empty() || rest.strip_prefix(b":").is_some_and(is_port)
+            });
+    }
+    let mut parts = text.splitn(2, |byte| *byte == b':');
+    let (name, port) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    name.iter().all(is_name) && is_port(port)
+}
+
 /// Takes one request and answers it.
 pub async fn dispatch(
     request: HttpRequest,
     payload: Payload,
     services: Data<Services>,
 ) -> HttpResponse {
+    if LastRequest::was_before(&request) {
+        return HttpResponse::BadRequest().force_close().finish();
+    }
     let started = Instant::now();
     let request_id = random::request_id();
     let head = request.clone();
@@ -186,6 +215,10 @@ async fn answer(raw: Raw, services: Data<Services>, noted: &mut Noted) -> HttpRe
     }
     if host_of(&raw.request).len() > MAX_HOST_BYTES {
         let text = format!("The host has more than {MAX_HOST_BYTES} bytes.");
+        return Problem::new(400, "invalid_header", text).answer(dialect);
+    }
+    if !names_a_host(&raw.request) {
+        let text = "The host is no name and no address, or its port is no number.";
         return Problem::new(400, "invalid_header", text).answer(dialect);
     }
     if *raw.request.method() == Method::OPTIONS {

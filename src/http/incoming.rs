@@ -7,11 +7,11 @@
 
 use super::problem::Problem;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,10 +24,27 @@ const THROWN_AWAY_BYTES: usize = 64 << 10;
 /// How long that may take, before the answer is sent.
 const THROWING_AWAY: Duration = Duration::from_secs(1);
 
+/// Whether the request came that is to be the last of its connection: kept with the connection.
+///
+/// actix would go on and answer what a client sent behind it, but nothing behind it may be done
+/// (RFC 9112 §9.6).
+#[derive(Debug, Default)]
+pub struct LastRequest(Cell<bool>);
+
+impl LastRequest {
+    /// Whether this one came after it.
+    pub fn was_before(request: &HttpRequest) -> bool {
+        let Some(last) = request.conn_data::<Self>() else { return false };
+        last.0.replace(request.head().connection_type() == ConnectionType::Close || last.0.get())
+    }
+}
+
 /// The body of a request; clones share it.
 #[derive(Clone)]
 pub struct Incoming {
     unread: Rc<RefCell<Option<Payload>>>,
+    /// Whether its framing broke, so that nobody knows where it ends.
+    is_broken: Rc<Cell<bool>>,
     /// What was read, where somebody wants to look at it afterwards.
     kept: Option<Rc<RefCell<Option<Bytes>>>>,
 }
@@ -41,7 +58,8 @@ impl fmt::Debug for Incoming {
 impl Incoming {
     /// A body of which nothing has been read.
     pub fn new(payload: Payload) -> Self {
-        Self { unread: Rc::new(RefCell::new(Some(payload))), kept: None }
+        let unread = Rc::new(RefCell::new(Some(payload)));
+        Self { unread, is_broken: Rc::default(), kept: None }
     }
 
     /// The same, but what is read of it is kept as well.
@@ -70,7 +88,12 @@ impl Incoming {
         }
         let Some(mut payload) = self.unread.take() else { return Ok(Bytes::new()) };
         let read = match tokio::time::timeout(timeout, collect(&mut payload, limit)).await {
-            Ok(read) => read,
+            Ok(Err(Unread::Broken)) => {
+                self.is_broken.set(true);
+                return Err(Problem::body("The request payload could not be read."));
+            }
+            Ok(Err(Unread::TooLarge)) => Err(Problem::too_large(limit)),
+            Ok(Ok(read)) => Ok(read),
             Err(_) => Err(Problem::new(408, "", "The request payload did not arrive in time.")),
         };
         match (&read, &self.kept) {
@@ -83,7 +106,14 @@ impl Incoming {
 
     /// Readies an answer for the connection: reads what is left if that is little, and has the
     /// connection closed if it is not.
-    pub async fn settle(&self, request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    ///
+    /// Of a broken body nothing is left to wait for: actix gives its connection up in the very turn
+    /// in which it hands the fault out, and sends only what is ready by then.
+    pub async fn settle(&self, request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
+        if self.is_broken.get() {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            return response;
+        }
         let Some(mut payload) = self.unread.take() else { return response };
         let announced = announced(request);
         if announced.is_none() && !request.headers().contains_key(header::TRANSFER_ENCODING) {
@@ -97,6 +127,7 @@ impl Incoming {
         if !had_its_chance && is_small && throw_away(&mut payload).await {
             return response;
         }
+        response.head_mut().set_connection_type(ConnectionType::Close);
         response.map_body(|_, body| BoxBody::new(LeftUnread { body, _payload: payload }))
     }
 }
@@ -113,13 +144,21 @@ fn announced(request: &HttpRequest) -> Option<u64> {
     text.parse().ok()
 }
 
-async fn collect(payload: &mut Payload, limit: u64) -> Result<Bytes, Problem> {
+/// Why a body was not read to its end.
+enum Unread {
+    /// Its framing is no HTTP, or it ended too soon.
+    Broken,
+    /// It goes on beyond the limit.
+    TooLarge,
+}
+
+async fn collect(payload: &mut Payload, limit: u64) -> Result<Bytes, Unread> {
     let mut body = BytesMut::new();
     while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|_| Problem::body("The request payload could not be read."))?;
+        let piece = piece.map_err(|_| Unread::Broken)?;
         let total = body.len() + piece.len();
         if u64::try_from(total).unwrap_or(u64::MAX) > limit {
-            return Err(Problem::too_large(limit));
+            return Err(Unread::TooLarge);
         }
         body.extend_from_slice(&piece);
     }

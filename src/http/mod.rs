@@ -8,6 +8,7 @@ pub mod answer;
 pub mod call;
 pub mod dashboard;
 pub mod dispatch;
+pub mod hashing;
 pub mod health;
 pub mod incoming;
 pub mod kv;

@@ -29,14 +29,20 @@ const MAX_TEXT_BYTES: usize = 1024;
 /// What stands where something was blotted out.
 pub const BLOT: &str = "***";
 
-/// Members whose name has one of these in it are secrets, whatever the case.
+/// Members whose name has one of these in it are secrets, whatever the case and however its words
+/// are held together.
 const SECRET_NAMES: &[&str] = &[
     "password",
     "secret",
     "token",
     "assertion",
     "private",
-    "signing_key",
+    "passphrase",
+    "bearer",
+    "apikey",
+    "accesskey",
+    "saskey",
+    "signingkey",
     "credential",
     "hash",
     "ticket",
@@ -44,7 +50,7 @@ const SECRET_NAMES: &[&str] = &[
     "cookie",
     "authorization",
     "otp",
-    "code_verifier",
+    "codeverifier",
 ];
 
 /// Texts with one of these in them open something.
@@ -339,7 +345,7 @@ pub fn shown_query(query: &str) -> String {
 }
 
 fn names_secret(text: &str) -> bool {
-    let text = text.to_lowercase();
+    let text = text.to_lowercase().replace(['_', '-', ' '], "");
     SECRET_NAMES.iter().any(|secret| text.contains(secret))
 }
 
@@ -391,6 +397,28 @@ mod tests {
     #[track_caller]
     fn check(path: &str, body: &str, expected: Option<&str>) {
         assert_eq!(Body::of(path, Some(body.as_bytes())).text.as_deref(), expected, "{body}");
+    }
+
+    #[test]
+    fn a_name_is_telling_however_its_words_are_held_together() {
+        for name in [
+            "client_secret",
+            "clientSecret",
+            "CLIENT-SECRET",
+            "API_KEY",
+            "apiKey",
+            "access_key",
+            "sasKey",
+            "signing_key",
+            "signingKey",
+            "bearer",
+            "private-key",
+            "code_verifier",
+        ] {
+            let body = format!(r#"{{"options":{{"{name}":"x","url":"y"}}}}"#);
+            let blotted = format!(r#"{{"options":{{"{name}":"***","url":"y"}}}}"#);
+            check("/api/v2/connections", &body, Some(&blotted));
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What handlers share: the tenants, the keys, the settings, the clock.
 
 use super::dashboard::Dashboard;
+use super::hashing::Hashing;
 use super::names::KnownNames;
 use super::oauth::UsedAssertions;
 use super::operate::Operations;
+use super::problem::Problem;
 use super::rate::Rates;
 use super::request_log::RequestLog;
 use super::route::Router;
@@ -20,7 +22,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
 
 /// Tells the time; tests have their own.
 pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
@@ -60,6 +61,8 @@ pub struct Services {
     pub dashboard: Dashboard,
     /// What users and clients were; none where it is not kept.
     pub history: Option<Arc<History>>,
+    /// Who works on passwords.
+    pub hashing: Hashing,
     /// Assertions with which clients proved who they are.
     pub assertions: UsedAssertions,
     keys: RwLock<Arc<KeyRing>>,
@@ -70,7 +73,6 @@ pub struct Services {
     steady: Box<Steady>,
     /// What both clocks said at the start.
     started: (Timestamp, Duration),
-    hashing: Semaphore,
     operations: RwLock<Option<Arc<dyn Operations>>>,
 }
 
@@ -121,6 +123,7 @@ impl Services {
             addresses,
             dashboard: Dashboard::default(),
             history: None,
+            hashing: Hashing::new(hashing_threads),
             assertions: UsedAssertions::default(),
             keys: RwLock::new(Arc::new(keys)),
             settings: RwLock::new(settings),
@@ -128,7 +131,6 @@ impl Services {
             clock,
             steady: Box::new(move || begun.elapsed()),
             started,
-            hashing: Semaphore::new(hashing_threads),
             operations: RwLock::new(None),
         }
     }
@@ -225,27 +227,37 @@ impl Services {
         self.is_ready.load(Ordering::Acquire) && !self.journal.progress().borrow().is_poisoned()
     }
 
-    /// Hashes a password off the workers, a bounded number at a time.
-    pub async fn hash_password(&self, plain: String) -> Option<String> {
+    /// Hashes a password off the workers, in the tenant's turn. What a caller may not do is refused
+    /// before this is asked for.
+    ///
+    /// # Errors
+    /// 503 when too many passwords wait already.
+    pub async fn hash_password(
+        &self,
+        tenant: &TenantHandle,
+        plain: String,
+    ) -> Result<String, Problem> {
         let salt = super::random::bytes();
-        self.hashed(move || PasswordHash::create(&plain, salt).expose().to_owned()).await
+        let hash = move || PasswordHash::create(&plain, salt).expose().to_owned();
+        Ok(self.hashing.work(tenant.uid(), hash).await?)
     }
 
-    /// Compares a password off the workers; without a stored one it costs the same and is false.
-    pub async fn verify_password(&self, plain: String, stored: Option<String>) -> bool {
+    /// Compares a password off the workers, in the tenant's turn; without a stored one it costs the
+    /// same and is false.
+    ///
+    /// # Errors
+    /// 503 when too many passwords wait already.
+    pub async fn verify_password(
+        &self,
+        tenant: &TenantHandle,
+        plain: String,
+        stored: Option<String>,
+    ) -> Result<bool, Problem> {
         let verify = move || match stored {
             Some(stored) => PasswordHash::from_stored(stored).verify(&plain),
             None => password::verify_absent(&plain),
         };
-        self.hashed(verify).await.unwrap_or(false)
-    }
-
-    async fn hashed<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        let _turn = self.hashing.acquire().await.ok()?;
-        actix_web::web::block(work).await.ok()
+        Ok(self.hashing.work(tenant.uid(), verify).await?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::catalog::{Catalog, StateView};
 use super::finder;
-use super::handle::{Answer, TenantError, Waits};
+use super::handle::{Answer, TenantError, Turn, Waits};
 use super::overlay::{Ahead, Overlay};
 use super::priority;
 use crate::domain::change::{Change, Provenance};
@@ -29,7 +29,7 @@ use tokio::sync::{oneshot, watch};
 pub struct Limits {
     /// Messages that may wait for it.
     pub mailbox: usize,
-    /// How long a caller waits for an answer.
+    /// How long a caller waits for its turn, and from then on for the disk.
     pub reply_timeout: Duration,
     /// Bytes of request bodies that are worked on at the same time.
     pub in_flight_bytes: usize,
@@ -52,6 +52,8 @@ pub(super) struct Write {
     pub(super) reply: Reply,
     /// Dropped when its turn comes.
     pub(super) waits: Waits,
+    /// Told when its turn comes.
+    pub(super) turn: Turn,
 }
 
 /// Asks for the whole tenant at this turn.
@@ -171,8 +173,11 @@ impl Tenant {
 
     /// Decides a command and holds its change; what leans on something held is answered with it.
     fn write(&mut self, write: Write) {
-        let Write { command, provenance, condition, is_rehearsal, now, reply, waits } = write;
+        let Write { command, provenance, condition, is_rehearsal, now, reply, waits, turn } = write;
         drop(waits);
+        if !turn.begin() {
+            return;
+        }
         if self.is_retired {
             return answer(reply, Err(TenantError::Gone));
         }

@@ -27,7 +27,8 @@ use actix::{Actor, Addr, ArbiterHandle, Handler, MailboxError, Message};
 use futures_util::future::join_all;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 use tokio::sync::{Mutex, oneshot};
 
 /// What a write did.
@@ -61,7 +62,7 @@ pub enum TenantError {
     /// A disk failure came between writing and knowing.
     #[error("a disk failure left the outcome of the write unknown until a restart")]
     Unknown,
-    /// No answer in time; the write may still happen.
+    /// The write was begun and is not confirmed in time; it may still happen.
     #[error("no answer in time, the outcome of the write is unknown")]
     TimedOut,
     /// The record would be larger than the journal takes.
@@ -94,6 +95,23 @@ impl Waits {
 impl Drop for Waits {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether the turn of a write came before its caller gave up: whichever is said first holds, so a
+/// caller never hears that nothing was done of something that is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turn(Arc<OnceLock<Option<Instant>>>);
+
+impl Turn {
+    /// Says that it has come; false when the caller gave up before.
+    pub(super) fn begin(&self) -> bool {
+        self.0.set(Some(Instant::now())).is_ok()
+    }
+
+    /// Gives up; when it came, if it came before.
+    fn give_up(&self) -> Option<Instant> {
+        *self.0.get_or_init(|| None)
     }
 }
 
@@ -261,20 +279,36 @@ impl TenantHandle {
         provenance: Provenance,
         now: Timestamp,
     ) -> Result<Answer, TenantError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let waits = Waits::one_more(&self.0.waiting);
+        let turn = Turn::default();
+        let own = turn.clone();
         self.0
             .address
-            .try_send(Write { command, provenance, condition, is_rehearsal, now, reply, waits })
+            .try_send(Write {
+                command,
+                provenance,
+                condition,
+                is_rehearsal,
+                now,
+                reply,
+                waits,
+                turn,
+            })
             .map_err(|error| match error {
                 actix::prelude::SendError::Full(_) => TenantError::Busy,
                 actix::prelude::SendError::Closed(_) => TenantError::Gone,
             })?;
-        match tokio::time::timeout(self.0.limits.reply_timeout, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(TenantError::Gone),
-            Err(_) => Err(TenantError::TimedOut),
+        let limit = self.0.limits.reply_timeout;
+        if let Ok(answered) = tokio::time::timeout(limit, &mut answer).await {
+            return answered.map_err(|_| TenantError::Gone)?;
         }
+        // What never began is refused and never done; what did has its own time from then on.
+        let begun = own.give_up().ok_or(TenantError::Busy)?;
+        let left = limit.saturating_sub(begun.elapsed());
+        let unknown = if is_rehearsal { TenantError::Busy } else { TenantError::TimedOut };
+        let answered = tokio::time::timeout(left, answer).await.map_err(|_| unknown)?;
+        answered.map_err(|_| TenantError::Gone)?
     }
 
     /// Removes the keys whose time has come, each user's in a change of its own; returns when

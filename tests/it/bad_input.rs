@@ -562,3 +562,114 @@ fn entries_with_nul_in_their_key_are_refused() {
     }
     bench.is_unchanged();
 }
+
+/// Numbers at the ends of what a machine counts with.
+const EDGES: &[&str] = &[
+    "0",
+    "-1",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999999",
+    "1e400",
+];
+
+#[test]
+fn numbers_at_the_edge_break_nothing() {
+    let bench = Bench::start();
+    let client = bench.server.json("POST", "/api/v2/clients", r#"{"name":"x"}"#).expect(201).json();
+    let client = client["client_id"].as_str().unwrap().to_owned();
+    let id = bench.target.rsplit_once('/').unwrap().1;
+    let own = format!("/dossier/v1/users/{id}");
+    let is_fine = |what: &str, answer: &Response| {
+        let is_known = answer.status < 500;
+        assert!(is_known, "{what}: {} {:?}", answer.status, String::from_utf8_lossy(&answer.body));
+    };
+    for edge in EDGES {
+        for target in [
+            format!("/api/v2/users?page={edge}"),
+            format!("/api/v2/users?per_page={edge}&page={edge}"),
+            format!("/api/v2/clients?page={edge}&include_totals=true"),
+            format!("/api/v2/clients?take={edge}"),
+            format!("/api/v2/users/{id}/logs?page={edge}"),
+            format!("/api/users?per_page={edge}&page={edge}"),
+            format!("{own}?as_of={edge}"),
+            format!("{own}/history?cursor=o{edge}"),
+            format!("{own}/history?cursor=n{edge}"),
+            format!("{own}/history?limit={edge}"),
+            format!("{own}/diff?from={edge}&to={edge}"),
+            format!("/dossier/v1/history?cursor=o{edge}"),
+            format!("/dossier/v1/history?limit={edge}"),
+            format!("/dossier/v1/requests?after={edge}"),
+            format!("/api/v2/users?q=logins_count:[{edge}%20TO%20{edge}]"),
+            format!("/api/v2/users?q=user_metadata.a:{edge}"),
+        ] {
+            is_fine(&target, &bench.server.get(&target));
+        }
+        let future = format!("/api/v2/events?from={edge}.{edge}");
+        is_fine(&future, &bench.server.get(&future));
+        for (name, value) in [
+            ("If-Match", format!("\"{edge}\"")),
+            ("If-None-Match", format!("\"{edge}\"")),
+            ("Range", format!("bytes={edge}-{edge}")),
+        ] {
+            let headers = [("Authorization", bench.server.admin()), (name, value.as_str())];
+            is_fine(name, &bench.server.request("GET", &bench.target, &headers, None));
+        }
+        for (method, target, body) in [
+            ("POST", format!("{own}/revert?dry_run=true"), format!(r#"{{"to":{edge}}}"#)),
+            (
+                "POST",
+                "/dossier/v1/tenants/default/fork?dry_run=true".to_owned(),
+                format!(r#"{{"id":"f","as_of":{edge}}}"#),
+            ),
+            (
+                "POST",
+                "/api/v2/tickets/email-verification".to_owned(),
+                format!(r#"{{"user_id":"{id}","ttl_sec":{edge}}}"#),
+            ),
+            (
+                "POST",
+                "/dossier/v1/tokens".to_owned(),
+                format!(r#"{{"client_id":"{client}","scopes":[],"ttl":{edge}}}"#),
+            ),
+            ("POST", "/dossier/v1/login-links".to_owned(), format!(r#"{{"ttl":{edge}}}"#)),
+            (
+                "POST",
+                "/api/v2/resource-servers".to_owned(),
+                format!(r#"{{"identifier":"urn:{edge}","token_lifetime":{edge}}}"#),
+            ),
+            (
+                "PATCH",
+                "/api/v2/tenants/settings".to_owned(),
+                format!(r#"{{"session_lifetime":{edge},"idle_session_lifetime":{edge}}}"#),
+            ),
+            ("POST", "/api/v2/jobs/users-exports".to_owned(), format!(r#"{{"limit":{edge}}}"#)),
+            (
+                "POST",
+                format!("/api/v2/clients/{client}/credentials"),
+                format!(
+                    r#"{{"credential_type":"public_key","pem":"{edge}","expires_at":"{edge}"}}"#
+                ),
+            ),
+        ] {
+            is_fine(&format!("{target} {body}"), &bench.server.json(method, &target, &body));
+        }
+        let ops = [
+            ("Authorization", bench.server.admin()),
+            ("Content-Type", "application/vnd.dossier.ops+json"),
+        ];
+        for body in [
+            format!(r#"{{"user_metadata":{{"inc":{{"n":{edge}}}}}}}"#),
+            format!(r#"{{"user_metadata":{{"max":{{"n":{edge}}}}}}}"#),
+            r#"{"user_metadata":{"set_if_absent":{"t":1},"expire_at":{"t":"9999-12-31T23:59:59.999Z"}}}"#.to_owned(),
+            r#"{"user_metadata":{"expire_at":{"t":"+292278994-08-17T07:12:55.807Z"}}}"#.to_owned(),
+        ] {
+            let target = format!("{}?dry_run=true", bench.target);
+            is_fine(&body, &bench.server.request("PATCH", &target, &ops, Some(body.as_bytes())));
+        }
+    }
+    bench.is_unchanged();
+    bench.server.get("/livez").expect(200);
+}

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 mod power;
 mod real;
+mod waiting;
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;

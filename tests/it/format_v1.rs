@@ -112,6 +112,15 @@ fn a_server_takes_over_a_data_directory_of_the_first_release() {
     let patched = server.json("PATCH", &target, r#"{"user_metadata":{"later":true}}"#);
     let bag = patched.expect(200).json()["user_metadata"].clone();
     assert_eq!((&bag["later"], &bag["unicode"]), (&json!(true), &json!("Grüße, 世界 🌍")));
+    // Who did what then, through which door, stands in the records behind the snapshot.
+    let own = target.replace("/api/v2/", "/dossier/v1/");
+    let past = server.get(&format!("{own}/history")).expect(200).json();
+    let then = &past["entries"][1];
+    let (admin, _) = server.admin_client();
+    let said = (&then["actor"], &then["client_id"], &then["channel"], &then["reason"]);
+    let wanted = (&json!(format!("{admin}@clients")), &json!(admin), &json!("v2"), &Value::Null);
+    assert_eq!(said, wanted, "{past}");
+    assert!(then["request_id"].as_str().is_some_and(|id| id.len() == 20), "{then}");
 }
 
 /// Makes the fixture with the program as it is.

@@ -6,6 +6,7 @@ use crate::harness::house::{House, JSON, NOW, Told, everything, seeds};
 use actix_rt::System;
 use cases::{CASES, Case, OPEN, OWN};
 use dossier::domain::permit::Caller;
+use dossier::domain::resource::ResourceKind;
 use dossier::http::dispatch::{TABLES, changes};
 use dossier::http::route::{Access, Route};
 use dossier::journal::testing::SimDisk;
@@ -18,8 +19,18 @@ mod cases;
 mod fields;
 mod injected;
 mod members;
+mod own;
 mod secrets;
 mod tokens;
+
+/// What a tenant is set up with.
+const KINDS: [ResourceKind; 5] = [
+    ResourceKind::Connection,
+    ResourceKind::ClientGrant,
+    ResourceKind::ResourceServer,
+    ResourceKind::Settings,
+    ResourceKind::Tenant,
+];
 
 /// Two tenants that look alike.
 struct Bench {
@@ -69,6 +80,11 @@ impl Bench {
                 writeln!(text, "{:?}", user.parts()).unwrap();
             }
             writeln!(text, "{:?}", tenant.published().clients()).unwrap();
+            for kind in KINDS {
+                for one in tenant.published().resources(kind) {
+                    writeln!(text, "{kind:?} {}", one.to_json()).unwrap();
+                }
+            }
         }
         text
     }

@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-mod neighbour;
+pub(crate) mod neighbour;
 
 /// What a server may take for all of this, a debug build included.
 const MEMORY_CAP_KIB: u64 = 400 << 10;

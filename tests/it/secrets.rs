@@ -115,3 +115,42 @@ fn no_secret_is_in_the_log_or_in_an_error() {
         assert!(!log.contains(mark.as_str()), "{mark} is in the log");
     }
 }
+
+#[test]
+fn what_is_free_in_its_form_is_not_told_either() {
+    const OPTION: &str = "option-marker-Qz";
+    const KEY: &str = "api-signing-marker-Qz";
+    let marks = [OPTION, KEY].map(str::to_owned);
+    let mut server = Setup::default().set("log.level=trace").set("log.access=all").start();
+    let options = format!(
+        r#"{{"client_secret":"{OPTION}","configuration":{{"url":"{OPTION}"}},"customScripts":{{"login":"{OPTION}"}}}}"#
+    );
+    let connections = "/api/v2/connections";
+    let named = format!(r#"{{"name":"corp","strategy":"oidc","options":{options}}}"#);
+    let made = server.json("POST", connections, &named).expect(201).json();
+    let target = format!("{connections}/{}", made["id"].as_str().unwrap());
+    let apis = "/api/v2/resource-servers";
+    let signed = format!(r#""signing_alg":"HS256","signing_secret":"{KEY}""#);
+    let known = format!(r#"{{"identifier":"urn:x",{signed}}}"#);
+    server.json("POST", apis, &known).expect(201);
+    for (method, target, body) in [
+        ("POST", connections, named),
+        ("PATCH", &target, format!(r#"{{"options":"{OPTION}"}}"#)),
+        ("PATCH", &target, format!(r#"{{"options":{{"a":"{OPTION}"}},"name":"{OPTION}"}}"#)),
+        ("PATCH", &target, format!(r#"{{"options":{{"a":"{OPTION}","a":1}}}}"#)),
+        ("PATCH", "/api/v2/connections/con_nobody", format!(r#"{{"options":{options}}}"#)),
+        ("POST", apis, known),
+        ("POST", apis, format!(r#"{{"identifier":5,{signed}}}"#)),
+        ("POST", apis, format!(r#"{{"identifier":"urn:y","unknown":1,{signed}}}"#)),
+    ] {
+        let answer = server.json(method, target, &body);
+        assert!(answer.status >= 400, "{method} {target} {body}: {answer:?}");
+        is_silent(&answer, &marks);
+    }
+    assert_eq!(server.end_with(Signal::TERM).code(), Some(0));
+    let log = server.log();
+    assert!(log.contains(connections), "the access log is on: {log}");
+    for mark in &marks {
+        assert!(!log.contains(mark.as_str()), "{mark} is in the log");
+    }
+}

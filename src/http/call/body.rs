@@ -44,6 +44,12 @@ impl Call {
         Ok(())
     }
 
+    /// Gives the place back before the call is over: for who goes on to wait at another door, and
+    /// would keep out those who need not.
+    pub fn leave_place(&mut self) {
+        self.place = None;
+    }
+
     /// Reads the body as a JSON object.
     ///
     /// # Errors

@@ -166,6 +166,18 @@ impl Call {
         self.verified_for(token, &names.issuers, &names.management)
     }
 
+    /// Verifies an ID token that was issued to the client which asks now, whoever it is about.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn verified_id_token(&self, token: &str) -> Result<Arc<Verified>, TokenError> {
+        let client = &self.caller.client_id;
+        if client.is_empty() {
+            return Err(TokenError::WrongAudience);
+        }
+        self.verified_for(token, &self.names().issuers, std::slice::from_ref(client))
+    }
+
     /// Verifies a token of this tenant for `/userinfo`, which a management token opens too.
     ///
     /// # Errors

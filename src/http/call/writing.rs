@@ -5,7 +5,7 @@ use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
 use crate::domain::decide::Rejection;
-use crate::domain::permit::{Permitted, may_see, permit};
+use crate::domain::permit::{Permitted, allows, may_see, permit};
 use crate::http::problem::Problem;
 use crate::tenant::{Answer, TenantError, by_server};
 
@@ -21,6 +21,17 @@ impl Call {
             request_id: self.request_id.clone(),
             reason,
         }
+    }
+
+    /// Whether the caller may ask for a change: for who has work to do before it can be asked for.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn may(&self, command: &Command) -> Result<(), Problem> {
+        if let Some(bounds) = &self.bounds {
+            bounds.check(command)?;
+        }
+        Ok(allows(&self.caller, command)?)
     }
 
     /// Asks the tenant for a change, if the caller may.

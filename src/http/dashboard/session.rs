@@ -50,8 +50,8 @@ impl Role {
 
     /// What it may do; only in the default tenant it may operate the server.
     pub fn scopes(self, is_default_tenant: bool) -> ScopeSet {
-        const VIEWER: &[Scope] =
-            &[Scope::READ_USERS, Scope::READ_CLIENTS, Scope::READ_CONNECTIONS, Scope::READ_EVENTS];
+        // Not `read:connections`: their options hold what providers gave us to sign in with.
+        const VIEWER: &[Scope] = &[Scope::READ_USERS, Scope::READ_CLIENTS, Scope::READ_EVENTS];
         const OPERATOR: &[Scope] = &[
             Scope::DOSSIER_OPERATOR,
             Scope::READ_TENANTS,

@@ -38,7 +38,9 @@ pub(super) async fn grant(
     let api = api_of(call, fields.get("audience"))?;
     let found = find(call, &connection, login).await?;
     let stored = found.as_ref().and_then(Document::password);
-    let is_right = call.services.verify_password(plain.to_owned(), stored.clone()).await;
+    call.leave_place();
+    let is_right =
+        call.services.verify_password(&call.tenant, plain.to_owned(), stored.clone()).await?;
     let (Some(found), Some(stored), true) = (found, stored, is_right) else {
         return Err(refusal::wrong_password());
     };
@@ -114,7 +116,7 @@ async fn signed_in(
     stored: String,
 ) -> Result<Document, Problem> {
     let id = UserId::parse(found.id()).map_err(|_| Problem::internal())?;
-    let rehash = rehash(call, plain, &stored).await;
+    let rehash = rehash(call, plain, &stored).await?;
     let renewed = rehash.as_ref().map(|rehash| rehash.to.expose().to_owned());
     let command = Command::SignIn { id, ip: call.peer(), rehash };
     let answer =
@@ -135,13 +137,13 @@ async fn signed_in(
 }
 
 /// A hash of today for a password that is kept in an older way.
-async fn rehash(call: &Call, plain: &str, stored: &str) -> Option<Rehash> {
+async fn rehash(call: &Call, plain: &str, stored: &str) -> Result<Option<Rehash>, Problem> {
     let from = PasswordHash::from_stored(stored);
     if !from.is_outdated() {
-        return None;
+        return Ok(None);
     }
-    let to = call.services.hash_password(plain.to_owned()).await?;
-    Some(Rehash { from, to: PasswordHash::from_stored(to) })
+    let to = call.services.hash_password(&call.tenant, plain.to_owned()).await?;
+    Ok(Some(Rehash { from, to: PasswordHash::from_stored(to) }))
 }
 
 /// Whether people may sign up at a connection by themselves.

@@ -175,8 +175,8 @@ fn user_metadata(body: &Object) -> Result<Option<Object>, Refused> {
 }
 
 async fn create(call: &mut Call, application: Application) -> Result<HttpResponse, Problem> {
-    let password = call.services.hash_password(application.password).await;
-    let password = password.ok_or_else(Problem::internal)?;
+    call.leave_place();
+    let password = call.services.hash_password(&call.tenant, application.password).await?;
     let account = random::account_id(call.now);
     let provider_id = format!("auth0|{account}");
     call.caller = Caller {

@@ -14,6 +14,7 @@ use super::call::Call;
 use super::openapi::detail::{Detail, Takes};
 use super::problem::Problem;
 use super::route::{Access, Answering, Dialect, Route};
+use super::v2::users::hashed;
 use crate::domain::change::Channel;
 use crate::domain::command::{Command, Field, UserPatch};
 use crate::domain::decide::LoginKey;
@@ -158,8 +159,8 @@ async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
     let account = super::random::account_id(call.now);
     let mut new = wire::new_user(&body, call.tenant.rules().compat, account)?;
     if let Some(plain) = new.password.take() {
-        let hash = call.services.hash_password(plain).await.ok_or_else(Problem::internal)?;
-        new.user.password = Some(hash);
+        call.may(&Command::CreateUser(Box::new(new.user.clone())))?;
+        new.user.password = Some(call.services.hash_password(&call.tenant, plain).await?);
     }
     let answer = call.write(Channel::V1, Command::CreateUser(Box::new(new.user))).await?;
     Ok(shown(StatusCode::CREATED, changed(&answer)?))
@@ -205,8 +206,7 @@ async fn set_email(mut call: Call) -> Result<HttpResponse, Problem> {
 async fn set_password(mut call: Call) -> Result<HttpResponse, Problem> {
     let body = wire::password(&call.json().await?)?;
     let id = named(&call, body.connection.as_deref()).await?;
-    let hash = call.services.hash_password(body.password).await.ok_or_else(Problem::internal)?;
-    let patch = UserPatch { password: Field::Set(hash), ..UserPatch::default() };
+    let patch = hashed(&call, &id, UserPatch::default(), body.password).await?;
     let answer = update(&call, id, patch).await?;
     Ok(shown(StatusCode::OK, changed(&answer)?))
 }

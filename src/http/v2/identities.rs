@@ -106,10 +106,11 @@ fn shown(status: StatusCode, answer: &Answer) -> Result<HttpResponse, Problem> {
     Ok(answer_at(status, user.version()).body(identities_json(&user.user().identities)))
 }
 
-/// The user a token speaks for.
+/// The user an ID token is about: they signed in at the client that asks (CONTRACT.md §2.6). An
+/// access token is no such proof, as it goes to whatever API it is for.
 fn proved(call: &Call, token: &str) -> Result<UserId, Problem> {
     let refused = || Problem::body("Invalid token (link_with).");
-    let verified = call.verified(token).map_err(|_| refused())?;
+    let verified = call.verified_id_token(token).map_err(|_| refused())?;
     UserId::parse(&verified.claims.sub).map_err(|_| refused())
 }
 

@@ -106,8 +106,8 @@ async fn set_password(mut call: Call) -> Result<HttpResponse, Problem> {
     if let Some(fault) = fault {
         return Ok(form(StatusCode::BAD_REQUEST, token, fault));
     }
-    let hash = call.services.hash_password(password.to_owned()).await;
-    let hash = hash.ok_or_else(Problem::internal)?;
+    call.leave_place();
+    let hash = call.services.hash_password(&call.tenant, password.to_owned()).await?;
     let patch = UserPatch { password: Field::Set(hash), ..UserPatch::default() };
     if !redeem(&call, &ticket, patch).await? {
         return Ok(html(StatusCode::NOT_FOUND, EXPIRED));

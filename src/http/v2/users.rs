@@ -3,7 +3,7 @@
 use super::fields::{self, Fields, USER_FIELDS, selected};
 use super::{answer_at, json, no_content, wire};
 use crate::domain::change::Channel;
-use crate::domain::command::{Command, Field};
+use crate::domain::command::{Command, Field, UserPatch};
 use crate::domain::decide::LoginKey;
 use crate::domain::document::Document;
 use crate::domain::patch::Patch;
@@ -41,7 +41,9 @@ pub(super) async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
     let mut body = wire::new_user(&body, call.tenant.rules().compat, account)?;
     if let Some(plain) = body.password.take() {
         wire::check_strength(&call, &body.user.connection, &plain)?;
-        body.user.password = call.services.hash_password(plain).await;
+        let command = Command::CreateUser(Box::new(body.user.clone()));
+        call.may(&command)?;
+        body.user.password = Some(call.services.hash_password(&call.tenant, plain).await?);
     }
     let answer = call.write(Channel::V2, Command::CreateUser(Box::new(body.user))).await?;
     let change =
@@ -61,14 +63,26 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
         if let Some(connection) = patch.connection.clone().or_else(|| main_connection(&call, &id)) {
             wire::check_strength(&call, &connection, &plain)?;
         }
-        let hash = call.services.hash_password(plain).await.ok_or_else(Problem::internal)?;
-        patch.password = Field::Set(hash);
+        patch = hashed(&call, &id, patch, plain).await?;
     }
     let answer =
         call.write(Channel::V2, Command::UpdateUser { id, patch: Box::new(patch) }).await?;
     let change =
         answer.change.as_ref().and_then(|change| change.user()).ok_or_else(Problem::internal)?;
     Ok(show(StatusCode::OK, change, None))
+}
+
+/// The patch with a new password in it, if the caller may change it at all.
+pub(in crate::http) async fn hashed(
+    call: &Call,
+    id: &UserId,
+    patch: UserPatch,
+    plain: String,
+) -> Result<UserPatch, Problem> {
+    let asked = UserPatch { password: Field::Set(String::new()), ..patch };
+    call.may(&Command::UpdateUser { id: id.clone(), patch: Box::new(asked.clone()) })?;
+    let hash = call.services.hash_password(&call.tenant, plain).await?;
+    Ok(UserPatch { password: Field::Set(hash), ..asked })
 }
 
 /// The connection of a user's main identity.

@@ -38,13 +38,27 @@ const MARKS: &[&str] = &["injected", "2001-01-01", "6.6.6.6", "666777"];
 /// Changes of users and clients whose body names members, not metadata.
 fn is_meant(case: &Case) -> bool {
     let is_change = !case.route.starts_with("GET") && case.body.starts_with('{');
-    let is_object = ["users", "client", "applications", "logins", "/api/user/"]
-        .iter()
-        .any(|part| case.route.contains(part));
+    let is_object = [
+        "users",
+        "client",
+        "applications",
+        "logins",
+        "/api/user/",
+        "connections",
+        "resource-servers",
+        "client-grants",
+        "settings",
+        "tickets",
+        "jobs",
+        "tenants",
+        "credentials",
+    ]
+    .iter()
+    .any(|part| case.route.contains(part));
     // In v1 what is no root attribute is metadata, and a bag is nothing else.
     let is_bag = case.route.contains(" /api/users") && !case.route.ends_with("/email")
         || ["/{bag}", "/client_metadata"].iter().any(|end| case.route.ends_with(end));
-    is_change && is_object && !is_bag && !case.route.contains("client-grants")
+    is_change && is_object && !is_bag
 }
 
 fn with(body: &str, key: &str, value: &str) -> String {

@@ -12,6 +12,28 @@ struct Kept {
 
 const KEYS: &[&str] = &["read:client_keys", "read:client_credentials"];
 
+/// Things with secrets among their members, and who sees those.
+const FREE: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "an option of a connection",
+        "/api/v2/connections",
+        r#"{"name":"corp","strategy":"oidc","options":{"client_secret":"option-marker","bearer":"bearer-marker","configuration":{"API_KEY":"nested-marker"}},"authentication":{"password":"authentication-marker"}}"#,
+        &["read:connections"],
+    ),
+    (
+        "the key of an API",
+        "/api/v2/resource-servers",
+        r#"{"identifier":"urn:signed","signing_alg":"HS256","signing_secret":"signing-secret-marker"}"#,
+        &["read:resource_servers"],
+    ),
+    (
+        "a key of a client",
+        "/api/v2/clients",
+        r#"{"name":"keyed","encryption_key":{"pub":"encryption-marker"}}"#,
+        KEYS,
+    ),
+];
+
 /// Everything secret that the default tenant has.
 async fn kept(bench: &Bench) -> Vec<Kept> {
     let tenant = bench.house.tenant();
@@ -31,6 +53,14 @@ async fn kept(bench: &Bench) -> Vec<Kept> {
     let ticket = job["ticket"].as_str().unwrap().split_once("ticket=").unwrap().1;
     let text = ticket.trim_end_matches('#').to_owned();
     kept.push(Kept { what: "the ticket of a job", text, shown_to: &["create:user_tickets"] });
+    // What is free in its form can hold secrets too.
+    for (what, target, body, shown_to) in FREE {
+        let made = bench.with(&super::everything(), None, ("POST", target, body)).await;
+        assert_eq!(made.0, 201, "{}", made.1);
+        for mark in body.split('"').filter(|text| text.ends_with("-marker")) {
+            kept.push(Kept { what, text: mark.to_owned(), shown_to });
+        }
+    }
     // Of passwords nobody sees even the hash.
     let body = r#"{"email":"keeper@example.com","password":"Correct-Horse-9"}"#;
     let made = bench.with(&["create:users"], None, ("POST", "/api/v2/users", body)).await;

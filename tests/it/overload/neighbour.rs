@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Another tenant, and a machine of it that may do everything.
-pub(super) struct Neighbour {
-    pub(super) host: String,
+pub(crate) struct Neighbour {
+    pub(crate) host: String,
     bearer: String,
 }
 
 impl Neighbour {
-    pub(super) fn of(server: &Server) -> Self {
+    pub(crate) fn of(server: &Server) -> Self {
         let made = server.json("POST", "/dossier/v1/tenants", r#"{"id":"alpha"}"#).expect(201);
         let made = made.json();
         let host = format!("alpha.localhost:{}", server.address().rsplit_once(':').unwrap().1);
@@ -30,7 +30,7 @@ impl Neighbour {
     }
 
     /// The median time of a few writes of it.
-    pub(super) fn median(&self, server: &Server) -> Duration {
+    pub(crate) fn median(&self, server: &Server) -> Duration {
         let mut connection = server.connect();
         let mut times: Vec<Duration> = (0..21)
             .map(|_| {
@@ -47,7 +47,7 @@ impl Neighbour {
         times[times.len() / 2]
     }
 
-    pub(super) fn headers(&self) -> [(&str, &str); 3] {
+    pub(crate) fn headers(&self) -> [(&str, &str); 3] {
         [
             ("Host", self.host.as_str()),
             ("Authorization", &self.bearer),
