@@ -34,6 +34,7 @@ mod point_in_time;
 mod recovery;
 mod search;
 mod secrets;
+mod snapshots;
 mod timing;
 mod ui;
 mod unread;

@@ -358,6 +358,7 @@ pub fn first_link(services: &Services, base: &str) -> String {
         role: Role::Admin,
         prefixes: Vec::new(),
         subject: "dashboard".to_owned(),
+        has_snapshots: true,
     };
     let ttl = services.settings().auth.login_link_ttl;
     let code = services.dashboard.sessions.invite(link, ttl, services.valid_at(services.now()));
