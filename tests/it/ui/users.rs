@@ -399,7 +399,14 @@ fn the_list_has_the_columns_a_person_wants_and_keeps_them() {
     // What is no name of a field is refused with a word.
     desk.browser.type_into("[data-testid=column-path]", "two words");
     desk.browser.press(&[key::ENTER]);
-    desk.browser.until_text("[data-testid=columns]", "The name of a field");
+    desk.browser.until_text("[data-testid=columns]", "There is no such field");
+    // Nor can one that is kept here from elsewhere stand in the way of the whole list.
+    desk.browser.run(
+        "localStorage.setItem('dossier.columns:default', '[\"user_id\",\"foo\",\"picture\",7]')",
+    );
+    desk.open("/ui/t/default/users");
+    assert_eq!(desk.browser.run(&format!("return {heads}")), "Name,User ID,picture");
+    assert_eq!(ids(&desk).len(), 4);
     desk.quiet();
 }
 

@@ -6,7 +6,7 @@ import { badge, fill, h } from "../lib/dom.js";
 import { ago, brief, counted, grouped, lasting, size, when } from "../lib/format.js";
 import * as past from "../lib/past.js";
 import * as session from "../lib/session.js";
-import { taker } from "../lib/snapshots.js";
+import { taker } from "./snapshots.js";
 import { recentChanges } from "./history.js";
 
 const EVERY = 1000;

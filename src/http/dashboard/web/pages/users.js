@@ -151,7 +151,7 @@ function list({ users, total, text, took }, columns, asked, address, place) {
     return h("th", { "aria-sort": order, title: id }, h("a", { class: "sort", href: address({ sort: next }), "data-sort": sort }, label, order === "ascending" ? " ▲" : order === "descending" ? " ▼" : ""));
   });
   // Read once more, with every digit, only where a column shows a field as it is.
-  const nodes = columns.some(({ sort, id }) => sort === id && id.includes(".")) || columns.some(({ kind, id }) => kind === "mono" && id !== "user_id") ? read(text).node?.members?.find(({ key }) => key === "users")?.value.items ?? [] : [];
+  const nodes = columns.some(({ isOwn }) => isOwn) ? read(text).node?.members?.find(({ key }) => key === "users")?.value.items ?? [] : [];
   const ticked = new Set();
   const bulk = h("div", { class: "bulk", "aria-live": "polite" });
   const refresh = () => fill(bulk, ticked.size === 0 ? null : bulkBar(ticked, place));

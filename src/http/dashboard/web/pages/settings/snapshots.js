@@ -6,7 +6,7 @@ import { confirmed } from "../../lib/dialog.js";
 import { badge, failure, fill, h } from "../../lib/dom.js";
 import { ago, brief, counted, grouped, size, when } from "../../lib/format.js";
 import * as session from "../../lib/session.js";
-import { taker } from "../../lib/snapshots.js";
+import { taker } from "../snapshots.js";
 
 const PER_PAGE = 20;
 const FILES = "/dossier/v1/snapshots";

@@ -10,8 +10,13 @@ import * as session from "../../lib/session.js";
 
 /**
  * A column: what is asked of the API for it, and what it shows of a user.
- * @typedef {{ id: string, label: string, fields: string[], sort?: string, kind?: string, cell: (user: any, raw: (path: string) => string, name: string) => any }} Column
+ * @typedef {{ id: string, label: string, fields: string[], sort?: string, kind?: string, isOwn?: boolean, cell: (user: any, raw: (path: string) => string, name: string) => any }} Column
  */
+
+// What a list of users can be asked for besides: the fields of the API, and what lies in the metadata.
+const ROOTS = ["username", "nickname", "given_name", "family_name", "phone_number", "picture", "last_ip", "email_verified", "blocked", "identities"];
+const BAGS = ["app_metadata", "user_metadata"];
+const UNSORTED = ["picture", "identities"];
 
 const MAX_LABEL = 40;
 const MAX_PATH = 200;
@@ -35,13 +40,13 @@ const DEFAULT = ["user_id", "connection", "logins_count", "updated_at"];
 
 /** A column of any field. @param {string} path @returns {Column} */
 const own = (path) => ({
-  id: path, label: path.length > MAX_LABEL ? `${path.slice(0, MAX_LABEL - 1)}…` : path, fields: [path.split(".")[0]], sort: path, kind: "mono",
-  cell: (_, raw) => { const text = raw(path); return text.length > LONGEST ? h("span", { title: text.slice(0, 2000) }, `${text.slice(0, LONGEST)}…`) : text; },
+  id: path, label: path.length > MAX_LABEL ? `${path.slice(0, MAX_LABEL - 1)}…` : path, fields: [path.split(".")[0]], sort: UNSORTED.includes(path) ? undefined : path, kind: "mono", isOwn: true,
+  cell: (_, raw) => { const text = raw(path); return h("div", { class: "own-cell", title: text.length > LONGEST ? text.slice(0, 2000) : null }, text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text); },
 });
 
 const place = () => `dossier.columns:${session.info().tenant}`;
-/** @param {unknown} id */
-const isPath = (id) => typeof id === "string" && id.length > 0 && id.length <= MAX_PATH && !/[\s,:"]/.test(id);
+/** Whether there can be such a column; the server refuses a whole list for one field it does not know. @param {unknown} id */
+const isPath = (id) => typeof id === "string" && id.length <= MAX_PATH && !/[\s,:"|]/.test(id) && (ROOTS.includes(id) || USUAL.some((one) => one.id === id) || BAGS.some((bag) => id === bag || (id.startsWith(`${bag}.`) && id.length > bag.length + 1)));
 
 /** The columns that are wanted, besides the name. @returns {Column[]} */
 export function chosen() {
@@ -83,7 +88,7 @@ export function columnsMenu(redraw) {
     const ids = chosen().map(({ id }) => id);
     const path = input.value.trim();
     const others = ids.filter((id) => !USUAL.some((one) => one.id === id));
-    const fault = !isPath(path) ? "The name of a field, such as app_metadata.plan" : ids.includes(path) ? "There is this column already" : others.length >= MAX_OWN ? `At most ${MAX_OWN} of these at once` : "";
+    const fault = !isPath(path) ? `There is no such field. A column is app_metadata.… or user_metadata.… (a path without spaces), or one of ${ROOTS.join(", ")}.` : ids.includes(path) ? "There is this column already" : others.length >= MAX_OWN ? `At most ${MAX_OWN} of these at once` : "";
     fill(problem, fault && h("p", { class: "small bad-text", role: "alert" }, fault));
     if (fault) return;
     input.value = "";

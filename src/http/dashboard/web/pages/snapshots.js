@@ -1,9 +1,9 @@
 // @ts-check
 // Taking a snapshot of every tenant that changed: a button, and the place where it says what came of it.
 
-import { call } from "./api.js";
-import { badge, failure, fill, h } from "./dom.js";
-import { counted, size } from "./format.js";
+import { call } from "../lib/api.js";
+import { badge, failure, fill, h } from "../lib/dom.js";
+import { counted, size } from "../lib/format.js";
 
 /** @param {() => void} [after] what follows a snapshot that was taken */
 export function taker(after) {
