@@ -106,6 +106,28 @@ fn the_list_of_snapshots_that_cannot_be_had_is_asked_for_again() {
 }
 
 #[test]
+fn many_snapshots_are_shown_page_by_page_and_what_no_start_uses_is_called_so() {
+    let Some(desk) = desk() else { return };
+    somebody(&desk, "one");
+    desk.server.json("POST", "/dossier/v1/snapshots", "").expect(200);
+    let folder = desk.server.data_dir().join("snapshots");
+    let own = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    for number in 1..=25 {
+        fs::copy(&own, folder.join(format!("0-1000-{number}.snap"))).unwrap();
+    }
+    desk.open("/ui/settings");
+    desk.browser.until_text("[data-testid=snapshots]", "1–20 of 26");
+    assert_eq!(files(&desk).len(), 20);
+    assert!(desk.browser.text("[data-testid=snapshots]").contains("no start uses it"));
+    desk.browser.click("[data-testid=snapshots] footer button:last-child");
+    desk.browser.until_text("[data-testid=snapshots]", "21–26 of 26");
+    assert_eq!(files(&desk).len(), 6);
+    desk.browser.click("[data-testid=snapshots] footer button:first-child");
+    desk.browser.until_text("[data-testid=snapshots]", "1–20 of 26");
+    desk.quiet();
+}
+
+#[test]
 fn who_may_not_have_them_is_offered_none() {
     let Some(desk) = desk_on(Setup::default().start()) else { return };
     somebody(&desk, "one");

@@ -75,7 +75,7 @@ export async function snapshots() {
     try {
       const one = (await call("POST", `${FILES}/${encodeURIComponent(file)}/verify`)).json();
       const isGood = one.checksums.state === "good";
-      const text = isGood ? `${file} is good: every byte of ${size(one.bytes)} was read, in ${brief(one.milliseconds * 1000)}.` : `${file} is damaged, ${one.checksums.flaw}. A start passes it over and takes the one before it. Take a new one, and look after the disk.`;
+      const text = isGood ? `${file} is good: every byte of ${size(one.bytes)} was read, in ${one.milliseconds < 1 ? "less than a millisecond" : brief(one.milliseconds * 1000)}.` : `${file} is damaged, ${one.checksums.flaw}. A start passes it over and takes the one before it. Take a new one, and look after the disk.`;
       fill(said, h("div", { class: `banner ${isGood ? "info" : "bad"}` }, h("div", null, text)));
     } catch (error) {
       fill(said, failure(error));
