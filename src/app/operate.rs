@@ -9,7 +9,7 @@ use crate::http::services::Services;
 use crate::journal::{self, JournalError};
 use crate::store::data_dir::DataDir;
 use crate::tenant::{
-    DueSnapshot, ListDue, SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots,
+    DueSnapshot, ListDue, Shelf, SnapshotReport, SnapshotSettings, Snapshots, TakeSnapshots,
 };
 use actix::Addr;
 use actix_web::web;
@@ -24,6 +24,7 @@ pub type Reload = dyn Fn() -> Result<Loaded, config::Errors> + Send + Sync;
 pub struct Operator {
     services: web::Data<Services>,
     snapshots: Option<Addr<Snapshots>>,
+    shelf: Option<Arc<Shelf>>,
     dir: Arc<DataDir>,
     keys: Arc<Mutex<KeyStore>>,
     loaded: Arc<Mutex<Loaded>>,
@@ -45,7 +46,9 @@ impl Operator {
         loaded: Arc<Mutex<Loaded>>,
         reload: Arc<Reload>,
     ) -> Self {
-        Self { services, snapshots, dir, keys: Arc::new(Mutex::new(keys)), loaded, reload }
+        let state = services.dashboard.snapshots.clone();
+        let shelf = snapshots.is_some().then(|| Arc::new(Shelf::new(dir.clone(), state)));
+        Self { services, snapshots, shelf, dir, keys: Arc::new(Mutex::new(keys)), loaded, reload }
     }
 }
 
@@ -125,6 +128,10 @@ impl Operations for Operator {
             let snapshots = snapshots.ok_or_else(no_snapshots)?;
             snapshots.send(ListDue).await.map_err(in_words)?.map_err(in_words)
         })
+    }
+
+    fn shelf(&self) -> Option<Arc<Shelf>> {
+        self.shelf.clone()
     }
 
     fn copies(&self) -> Operating<Vec<String>> {

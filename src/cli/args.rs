@@ -111,7 +111,7 @@ pub(super) enum Command {
     /// Signing keys of a running server.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Snapshots of a running server.
+    /// Take, list, inspect and verify snapshots.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
     /// Print the version.
@@ -195,6 +195,22 @@ pub(super) enum KeyCommand {
 pub(super) enum SnapshotCommand {
     /// Take one now of every tenant that changed.
     Create,
+    /// List the files of a running server.
+    List {
+        /// Of this tenant only.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Print what a file says of itself: one of the server by its name, or one that is here by its path.
+    Inspect {
+        /// Its name or path.
+        file: String,
+    },
+    /// Read a file whole and hold it against its checksums; a damaged one ends with exit code 5.
+    Verify {
+        /// Its name or path.
+        file: String,
+    },
 }
 
 /// What the bearer of a link may do.

@@ -14,9 +14,15 @@ pub(super) struct Client {
     agent: ureq::Agent,
 }
 
-fn agent() -> ureq::Agent {
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long one may take that comes after a long reading.
+const LONG_PATIENCE: Duration = Duration::from_hours(1);
+
+fn agent(patience: Duration) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_mins(1)))
+        .timeout_global(Some(patience))
         .http_status_as_error(false)
         .max_redirects(0)
         .build();
@@ -39,7 +45,12 @@ impl Client {
             Some(token) => token.clone(),
             None => fetch_token(global, &base, &[])?,
         };
-        Ok(Self { base, token, agent: agent() })
+        Ok(Self { base, token, agent: agent(PATIENCE) })
+    }
+
+    /// The same, for what takes its time.
+    pub(super) fn patient(global: &Global) -> Result<Self, Failure> {
+        Ok(Self { agent: agent(LONG_PATIENCE), ..Self::connect(global)? })
     }
 
     /// Sends a request and gives back the JSON of the answer.
@@ -109,7 +120,7 @@ pub(super) fn fetch_token(
         ("audience", &audience),
     ];
     form.extend_from_slice(more);
-    let response = agent()
+    let response = agent(PATIENCE)
         .post(format!("{base}/oauth/token"))
         .send_form(form)
         .map_err(|error| unreachable(base, &error))?;
@@ -128,8 +139,10 @@ pub(super) fn post(global: &Global, path: &str) -> Result<(), Failure> {
 pub(super) fn health(global: &Global, ready: bool) -> Result<(), Failure> {
     let base = base(global)?;
     let path = if ready { "/readyz" } else { "/livez" };
-    let response =
-        agent().get(format!("{base}{path}")).call().map_err(|error| unreachable(&base, &error))?;
+    let response = agent(PATIENCE)
+        .get(format!("{base}{path}"))
+        .call()
+        .map_err(|error| unreachable(&base, &error))?;
     println!("{}", answered(response)?);
     Ok(())
 }

@@ -8,13 +8,14 @@ mod client;
 mod config;
 mod login;
 mod restore;
+mod snapshot;
 mod tenant;
 mod token;
 
 use crate::app::AppError;
 use crate::app::serve::{self, Started};
 use crate::config::{Errors, Loaded, Sources, load};
-use args::{Args, Command, KeyCommand, Output, SnapshotCommand};
+use args::{Args, Command, KeyCommand, Output};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -73,9 +74,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Check { repair } => check::run(&global, repair),
         Command::Restore(args) => restore::run(&global, &args),
         Command::Key(KeyCommand::Rotate) => client::post(&global, "/dossier/v1/keys/rotate"),
-        Command::Snapshot(SnapshotCommand::Create) => {
-            client::post(&global, "/dossier/v1/snapshots")
-        }
+        Command::Snapshot(command) => snapshot::run(&global, command),
         Command::Version => {
             println!("dossier {}", env!("CARGO_PKG_VERSION"));
             Ok(())

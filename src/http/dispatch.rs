@@ -56,6 +56,7 @@ pub static TABLES: &[&[Route]] = &[
     own::person::ROUTES,
     own::suggest::ROUTES,
     own::requests::ROUTES,
+    own::snapshots::ROUTES,
     own::tokens::ROUTES,
     health::ROUTES,
     operate::ROUTES,

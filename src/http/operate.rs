@@ -12,7 +12,7 @@ use super::route::{Access, Answering, Dialect, Route};
 use crate::domain::diff::Difference;
 use crate::domain::json::{self, Builder};
 use crate::domain::scope::Scope;
-use crate::tenant::{DueSnapshot, SnapshotReport, TenantError};
+use crate::tenant::{DueSnapshot, Shelf, SnapshotReport, TenantError};
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use std::future::Future;
@@ -51,6 +51,8 @@ pub trait Operations: Send + Sync {
     fn take_snapshots(&self) -> Operating<Vec<SnapshotReport>>;
     /// The snapshots it would write now.
     fn due_snapshots(&self) -> Operating<Vec<DueSnapshot>>;
+    /// The snapshot files; none where nothing is written.
+    fn shelf(&self) -> Option<Arc<Shelf>>;
     /// Files of the data directory that nothing of this server reads, changes or removes: copies
     /// that a repair kept.
     fn copies(&self) -> Operating<Vec<String>>;
@@ -78,7 +80,7 @@ pub static DETAILS: &[Detail] = &[Detail::of(
 .statuses(&[200, 507])];
 
 /// The operations, for a caller of the default tenant.
-fn operations(call: &Call) -> Result<Arc<dyn Operations>, Problem> {
+pub(super) fn operations(call: &Call) -> Result<Arc<dyn Operations>, Problem> {
     if call.tenant.uid() != call.services.directory.default_tenant().uid() {
         return Err(Problem::no_route());
     }

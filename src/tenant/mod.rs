@@ -25,6 +25,7 @@ mod priority;
 mod published;
 mod restore;
 mod room;
+mod shelf;
 mod snapshots;
 mod strain;
 
@@ -40,6 +41,7 @@ pub use handle::{Answer, TenantError, TenantHandle};
 pub use published::Published;
 pub use restore::{RestoreError, RestoreReport, Restored, accepted, repaired_file, restore};
 pub use room::Place;
+pub use shelf::{Check, Checks, OpenSnapshot, Shelf, ShelfError, Shelved};
 pub use snapshots::{
     DueSnapshot, ListDue, NewestSnapshot, SnapshotError, SnapshotParts, SnapshotReport,
     SnapshotSettings, SnapshotState, Snapshots, TakeSnapshots,

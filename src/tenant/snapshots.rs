@@ -9,6 +9,7 @@ use super::directory::Directory;
 use super::handle::{TenantError, TenantHandle};
 use super::history::History;
 use super::priority;
+use super::shelf::{Check, Checks};
 use crate::domain::time::{Timestamp, Version};
 use crate::journal::{Journal, JournalError, Lsn};
 use crate::store::StoreError;
@@ -118,6 +119,8 @@ pub struct SnapshotState {
     pub last_at: AtomicU64,
     /// Snapshots written since the start.
     pub taken: AtomicU64,
+    /// What is known of the checksums of files.
+    pub checks: Checks,
     newest: std::sync::Mutex<BTreeMap<TenantUid, NewestSnapshot>>,
 }
 
@@ -143,6 +146,10 @@ impl SnapshotState {
     /// What was there at the start.
     fn begin(&self, manifest: &Manifest, now: Timestamp) {
         self.round_at.store(millis(now), Ordering::Release);
+        for entry in manifest.tenants.values().filter_map(|entries| entries.first()) {
+            // The start has read it whole: one that is damaged it takes off the list.
+            self.checks.note(&entry.file, Check { at: now, flaw: None });
+        }
         *self.all() = manifest
             .tenants
             .iter()
@@ -500,6 +507,8 @@ async fn write(
     let (fresh, dropped) = manifest.with_snapshot(uid, entry);
     fresh.store(&shared.dir)?;
     *manifest = fresh;
+    // It was read again and held against its checksums before it got its name.
+    shared.state.checks.note(&newest.entry.file, Check { at: (shared.clock)(), flaw: None });
     shared.state.all().insert(uid, newest);
     remove(shared, &dropped);
     let report = SnapshotReport {
@@ -516,6 +525,7 @@ async fn write(
 /// Files that no longer count only take space: failing to remove one is no failure.
 pub(super) fn remove(shared: &Shared, files: &[String]) {
     for file in files {
+        shared.state.checks.forget(file);
         if let Err(error) = std::fs::remove_file(shared.dir.snapshots().join(file)) {
             log::warn!(file, error:% = error; "an old snapshot could not be removed");
         }

@@ -22,6 +22,7 @@ pub(crate) const REHEARSED_HERE: &[&str] = &[
     "POST /dossier/v1/login-links",
     "POST /dossier/v1/keys/rotate",
     "POST /dossier/v1/snapshots",
+    "POST /dossier/v1/snapshots/{file}/verify",
     "POST /dossier/v1/config/reload",
 ];
 
@@ -72,10 +73,10 @@ impl Stage {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Value {
-        let (method, path) = route.split_once(' ').unwrap();
+        let (method, address) = address(route, target);
         let before = self.state();
         let mark = if target.contains('?') { '&' } else { '?' };
-        let dry = format!("{path}{target}{mark}dry_run=true");
+        let dry = format!("{address}{mark}dry_run=true");
         let told = self.server.request(method, &dry, headers, Some(body.as_bytes())).expect(200);
         assert_eq!(self.state(), before, "{dry} left a trace");
         assert_eq!(told.header("set-cookie"), None, "{told:?}");
@@ -96,9 +97,8 @@ impl Stage {
         body: &str,
     ) -> (Value, Response) {
         let told = self.rehearse(route, target, headers, body);
-        let (method, path) = route.split_once(' ').unwrap();
-        let real =
-            self.server.request(method, &format!("{path}{target}"), headers, Some(body.as_bytes()));
+        let (method, address) = address(route, target);
+        let real = self.server.request(method, &address, headers, Some(body.as_bytes()));
         assert_eq!(told["status"], real.status, "{route} {told} {real:?}");
         (told, real)
     }
@@ -111,6 +111,14 @@ impl Stage {
     fn admin(&self) -> String {
         self.server.admin().to_owned()
     }
+}
+
+/// The method of a route, and the address of a call: its path and the query, or all of it where the
+/// path has parameters.
+fn address<'a>(route: &'a str, target: &str) -> (&'a str, String) {
+    let (method, path) = route.split_once(' ').unwrap();
+    let is_whole = target.starts_with('/');
+    (method, if is_whole { target.to_owned() } else { format!("{path}{target}") })
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -249,6 +257,11 @@ fn operations(stage: &mut Stage) {
     assert_eq!(paths(&told), ["snapshots.default"]);
     let kept = names(&stage.server.data_dir().join("snapshots"));
     assert_eq!(told["changes"][0]["new"], json!(kept), "{told}");
+    let file = text(&real["snapshots"][0], "file");
+    let verify = "POST /dossier/v1/snapshots/{file}/verify";
+    let target = format!("/dossier/v1/snapshots/{file}/verify");
+    let (told, verified) = stage.both(verify, &target, &headers, "");
+    assert_eq!(told["body"]["checksums"]["state"], verified.json()["checksums"]["state"]);
     // Nothing changed since.
     let told = stage.rehearse("POST /dossier/v1/snapshots", "", &headers, "");
     assert_eq!(told["body"], json!({"snapshots": []}));

@@ -37,6 +37,7 @@ mod promises;
 mod recovery;
 mod search;
 mod secrets;
+mod snapshots;
 mod timing;
 mod ui;
 mod unread;

@@ -293,6 +293,7 @@ known_scopes! {
     CREATE_TENANTS = "create:tenants",
     DELETE_TENANTS = "delete:tenants",
     DOSSIER_OPERATOR = "dossier:operator",
+    DOSSIER_SNAPSHOTS = "dossier:snapshots",
     // Bizzkit's API
     IAM = "iam/",
 }

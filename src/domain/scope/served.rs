@@ -40,11 +40,24 @@ const SERVED: &[&str] = &[
 ];
 
 impl Scope {
+    /// Scopes over all tenants. Only the default tenant ever gives them.
+    pub const OVER_ALL_TENANTS: [Self; 5] = [
+        Self::DOSSIER_OPERATOR,
+        Self::DOSSIER_SNAPSHOTS,
+        Self::READ_TENANTS,
+        Self::CREATE_TENANTS,
+        Self::DELETE_TENANTS,
+    ];
+
+    /// Scopes that nobody gives to others who has them not: the server itself, and copies of
+    /// everything with the hashes of passwords in them.
+    pub const NOT_TO_BE_LENT: &[Self] = &[Self::DOSSIER_OPERATOR, Self::DOSSIER_SNAPSHOTS];
+
     /// Every scope an administrator of a tenant has: only the default tenant's may operate the server.
     pub fn served(is_default: bool) -> impl Iterator<Item = Self> {
         let is_theirs = move |scope: &Self| match *scope {
             Self::IAM => true,
-            Self::DOSSIER_OPERATOR => is_default,
+            Self::DOSSIER_OPERATOR | Self::DOSSIER_SNAPSHOTS => is_default,
             other => other.name().split_once(':').is_some_and(|(_, about)| SERVED.contains(&about)),
         };
         Self::all().filter(is_theirs)
@@ -58,7 +71,10 @@ mod tests {
     #[test]
     fn administrators_operate_the_server_at_the_default_tenant_only() {
         let has = |is_default, scope| Scope::served(is_default).any(|own| own == scope);
-        assert!(has(true, Scope::DOSSIER_OPERATOR) && !has(false, Scope::DOSSIER_OPERATOR));
+        for scope in Scope::NOT_TO_BE_LENT {
+            assert!(has(true, *scope) && !has(false, *scope), "{scope}");
+            assert!(Scope::OVER_ALL_TENANTS.contains(scope), "{scope}");
+        }
         assert!(has(false, Scope::DELETE_USERS) && has(false, Scope::IAM));
         assert!(!has(true, Scope::READ_RULES));
     }

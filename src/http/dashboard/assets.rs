@@ -72,6 +72,8 @@ static ASSETS: &[Asset] = &[
     own!("pages/past/restore.js", SCRIPT),
     own!("pages/requests.js", SCRIPT),
     own!("pages/settings.js", SCRIPT),
+    own!("pages/settings/snapshots.js", SCRIPT),
+    own!("pages/snapshots.js", SCRIPT),
     own!("pages/tokens.js", SCRIPT),
     own!("pages/user.js", SCRIPT),
     own!("pages/user/claims.js", SCRIPT),
@@ -82,7 +84,9 @@ static ASSETS: &[Asset] = &[
     own!("pages/user/provider.js", SCRIPT),
     own!("pages/user/raw.js", SCRIPT),
     own!("pages/users.js", SCRIPT),
+    own!("pages/users/columns.js", SCRIPT),
     own!("pages/users/complete.js", SCRIPT),
+    own!("pages/users/export.js", SCRIPT),
     own!("pages/users/import.js", SCRIPT),
     own!("pages/users/samples.js", SCRIPT),
     Asset {
@@ -207,13 +211,36 @@ pub(super) fn serve(
     })
 }
 
-/// The shell with its folder, title and nonce filled in.
-pub(super) fn index(title: &str, nonce: &str, read: Option<&ReadAsset>) -> String {
+/// What only the page of one user or client needs, so that lists come without it.
+const OF_ONE: &[&str] = &[
+    "lib/changes.js",
+    "lib/editor.js",
+    "lib/live.js",
+    "lib/past.js",
+    "lib/profile.js",
+    "lib/review.js",
+    "lib/snippets.js",
+    "lib/tabs.js",
+];
+
+/// Whether the address below `/ui/` is of one user or client.
+fn is_of_one(address: &str) -> bool {
+    let mut parts = address.split('/').skip(2);
+    matches!(parts.next(), Some("users" | "clients")) && parts.next().is_some()
+}
+
+/// The shell with its folder, title and nonce filled in, and what the page at this address below
+/// `/ui/` is made of named, so that a browser need not find out file by file.
+pub(super) fn index(title: &str, nonce: &str, address: &str, read: Option<&ReadAsset>) -> String {
     let from_disk = read.and_then(|read| read("index.html"));
     let text = from_disk.and_then(|bytes| String::from_utf8(bytes).ok());
     let folder = if read.is_some() { WORKSHOP } else { &SERVED.name };
     let mut preload = String::new();
-    for path in SERVED.files.keys().filter(|path| path.starts_with("lib/") || **path == "app.js") {
+    let is_wanted = |path: &&&str| {
+        **path == "app.js"
+            || (path.starts_with("lib/") && (is_of_one(address) || !OF_ONE.contains(path)))
+    };
+    for path in SERVED.files.keys().filter(is_wanted) {
         writeln!(preload, "<link rel=\"modulepreload\" href=\"/ui/a/{folder}/{path}\">")
             .expect("writing to a string cannot fail");
     }
@@ -236,8 +263,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_page_is_told_what_it_is_made_of_and_no_more() {
+        let has = |address: &str, file: &str| index("", "", address, None).contains(file);
+        assert!(OF_ONE.iter().all(|file| SERVED.files.contains_key(file)));
+        for address in ["", "t/default", "t/default/users", "t/default/clients", "settings"] {
+            assert!(has(address, "lib/api.js") && !has(address, "lib/review.js"), "{address}");
+        }
+        for address in ["t/default/users/auth0|1", "t/x/clients/c/history", "t/x/users/a/b"] {
+            assert!(has(address, "lib/api.js") && has(address, "lib/review.js"), "{address}");
+        }
+        assert!(!has("t/default/users/auth0|1", "pages/"), "a page's own code comes with it");
+    }
+
+    #[test]
     fn a_title_cannot_break_out_of_the_page() {
-        let page = index("<script>\"&", "n0nce", None);
+        let page = index("<script>\"&", "n0nce", "", None);
         assert!(page.contains("&lt;script&gt;&quot;&amp;"), "{page}");
         assert!(!page.contains("{{"), "{page}");
     }

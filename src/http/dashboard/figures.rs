@@ -4,6 +4,7 @@ use super::Problem;
 use super::session::{Link, Role};
 use crate::config::{self, Loaded};
 use crate::domain::json::{Builder, Object};
+use crate::domain::scope::Scope;
 use crate::http::call::{Call, host_of_call};
 use crate::http::schema::{self, Extra, Property, Schema, Shape, property};
 use crate::http::v2;
@@ -77,7 +78,8 @@ pub(super) async fn invite(mut call: Call) -> Result<HttpResponse, Problem> {
         body.get_str("name").map_or_else(|| format!("dashboard {}", role.name()), Into::into);
     let ttl = body.get("ttl").and_then(|raw| raw.parse().ok()).map(Duration::from_secs);
     let ttl = ttl.unwrap_or(settings.auth.login_link_ttl);
-    let link = Link { tenant: tenant.uid(), role, prefixes, subject };
+    let has_snapshots = call.caller.has_any(&[Scope::DOSSIER_SNAPSHOTS]);
+    let link = Link { tenant: tenant.uid(), role, prefixes, subject, has_snapshots };
     let url = if call.is_rehearsed() {
         // A link without its code opens nothing.
         format!("{base}/ui/login?once=")

@@ -183,12 +183,12 @@ fn admit(call: &Call) -> Result<(), Problem> {
 pub(super) fn enter(call: &mut Call, session: &Session) -> Result<(), Problem> {
     match &session.pass {
         Pass::Token(claims) => call.enter_as(claims)?,
-        Pass::Link(Link { role, prefixes, subject, .. }) => {
+        Pass::Link(Link { role, prefixes, subject, has_snapshots, .. }) => {
             let default = call.services.directory.default_tenant().uid();
             call.caller = Caller {
                 subject: subject.clone(),
                 client_id: String::new(),
-                scopes: role.scopes(call.tenant.uid() == default),
+                scopes: role.scopes(call.tenant.uid() == default, *has_snapshots),
                 is_server: false,
             };
             call.bounds = (*role == Role::Editor).then(|| Bounds { prefixes: prefixes.clone() });

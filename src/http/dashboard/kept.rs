@@ -100,10 +100,13 @@ fn body(session: &Session) -> Object {
     let mut out = Builder::new();
     out.string("session_key", &session.key).string("expires_at", &session.expires.to_string());
     match &session.pass {
-        Pass::Link(Link { role, prefixes, subject, .. }) => {
+        Pass::Link(Link { role, prefixes, subject, has_snapshots, .. }) => {
             out.string("role", role.name())
                 .raw("prefixes", &json::array_of(prefixes))
                 .string("subject", subject);
+            if *has_snapshots {
+                out.flag("has_snapshots", Some(true));
+            }
         }
         Pass::Token(claims) => {
             // What ends refresh tokens of a user or a client goes by these two members.
@@ -130,6 +133,8 @@ fn read(tenant: TenantUid, resource: &Resource) -> Option<Session> {
             role: Role::parse(&body.get_str("role")?)?,
             prefixes: body.get_strings("prefixes")?,
             subject: body.get_str("subject")?.into_owned(),
+            // A session from before there was this member has none.
+            has_snapshots: body.get("has_snapshots") == Some("true"),
         }),
     };
     Some(Session { tenant, pass, key, expires })
@@ -174,9 +179,15 @@ mod tests {
                 role: Role::Editor,
                 prefixes: vec!["crm_".to_owned()],
                 subject: "Ada \"the\" editor".to_owned(),
+                has_snapshots: false,
             }),
             &["session_key", "expires_at", "role", "prefixes", "subject"],
         );
+        let (prefixes, subject) = (Vec::new(), "dashboard".to_owned());
+        let admin =
+            Link { tenant: TENANT, role: Role::Admin, prefixes, subject, has_snapshots: true };
+        let members = ["session_key", "expires_at", "role", "prefixes", "subject", "has_snapshots"];
+        check(Pass::Link(admin), &members);
         let machine = ["session_key", "expires_at", "client_id", "claims"];
         check(claims("c@clients", None), &machine);
         check(claims("anybody", Some("client-credentials")), &machine);

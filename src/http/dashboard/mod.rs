@@ -190,8 +190,8 @@ fn page(call: &Call) -> Result<HttpResponse, Problem> {
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; connect-src 'self'; img-src 'self' data:{pictures}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
-    let text =
-        assets::index(&settings.dashboard.title, &nonce, call.services.dashboard.read.as_deref());
+    let (address, read) = (call.params.get("path"), call.services.dashboard.read.as_deref());
+    let text = assets::index(&settings.dashboard.title, &nonce, address, read);
     let mut response = HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -358,6 +358,7 @@ pub fn first_link(services: &Services, base: &str) -> String {
         role: Role::Admin,
         prefixes: Vec::new(),
         subject: "dashboard".to_owned(),
+        has_snapshots: true,
     };
     let ttl = services.settings().auth.login_link_ttl;
     let code = services.dashboard.sessions.invite(link, ttl, services.valid_at(services.now()));

@@ -137,6 +137,8 @@ fn snapshots(call: &Call) -> String {
             .raw("at", &entry.created.millis().to_string())
             .raw("users", &entry.users.to_string())
             .raw("bytes", &entry.bytes.to_string());
+        let check = state.checks.of(&entry.file);
+        one.flag("verified", check.map(|check| check.flaw.is_none()));
         let took = newest.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         optional(&mut one, "milliseconds", took);
         one.finish()

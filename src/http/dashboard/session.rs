@@ -48,16 +48,11 @@ impl Role {
         }
     }
 
-    /// What it may do; only in the default tenant it may operate the server.
-    pub fn scopes(self, is_default_tenant: bool) -> ScopeSet {
+    /// What it may do; only in the default tenant it may operate the server, and of its
+    /// administrators only some have copies of everything.
+    pub fn scopes(self, is_default_tenant: bool, has_snapshots: bool) -> ScopeSet {
         // Not `read:connections`: their options hold what providers gave us to sign in with.
         const VIEWER: &[Scope] = &[Scope::READ_USERS, Scope::READ_CLIENTS, Scope::READ_EVENTS];
-        const OPERATOR: &[Scope] = &[
-            Scope::DOSSIER_OPERATOR,
-            Scope::READ_TENANTS,
-            Scope::CREATE_TENANTS,
-            Scope::DELETE_TENANTS,
-        ];
         match self {
             Self::Viewer => VIEWER.iter().copied().collect(),
             Self::Editor => VIEWER
@@ -66,7 +61,8 @@ impl Role {
                 .chain([Scope::UPDATE_USERS, Scope::UPDATE_CLIENTS, Scope::IAM])
                 .collect(),
             Self::Admin => Scope::all()
-                .filter(|scope| is_default_tenant || !OPERATOR.contains(scope))
+                .filter(|scope| is_default_tenant || !Scope::OVER_ALL_TENANTS.contains(scope))
+                .filter(|scope| has_snapshots || *scope != Scope::DOSSIER_SNAPSHOTS)
                 .collect(),
         }
     }
@@ -83,6 +79,9 @@ pub struct Link {
     pub prefixes: Vec<String>,
     /// Who is named as the author of changes.
     pub subject: String,
+    /// Whether an administrator of the default tenant has copies of everything: only if the maker
+    /// of the link had them.
+    pub has_snapshots: bool,
 }
 
 /// What lets a session in.
@@ -243,7 +242,8 @@ mod tests {
     }
 
     fn link(role: Role) -> Link {
-        Link { tenant: TENANT, role, prefixes: Vec::new(), subject: "x".to_owned() }
+        let (prefixes, subject) = (Vec::new(), "x".to_owned());
+        Link { tenant: TENANT, role, prefixes, subject, has_snapshots: false }
     }
 
     fn session(expires: Timestamp) -> Session {
@@ -299,10 +299,15 @@ mod tests {
 
     #[test]
     fn only_the_default_tenants_administrator_operates_the_server() {
-        assert!(Role::Admin.scopes(true).contains(Scope::DOSSIER_OPERATOR));
-        assert!(!Role::Admin.scopes(false).contains(Scope::DOSSIER_OPERATOR));
-        assert!(!Role::Editor.scopes(true).contains(Scope::DELETE_USERS));
-        assert!(!Role::Viewer.scopes(true).contains(Scope::UPDATE_USERS));
+        assert!(Role::Admin.scopes(true, false).contains(Scope::DOSSIER_OPERATOR));
+        assert!(!Role::Admin.scopes(false, true).contains(Scope::DOSSIER_OPERATOR));
+        assert!(!Role::Editor.scopes(true, true).contains(Scope::DELETE_USERS));
+        assert!(!Role::Viewer.scopes(true, true).contains(Scope::UPDATE_USERS));
+        let copies = |role: Role, is_default, has_snapshots| {
+            role.scopes(is_default, has_snapshots).contains(Scope::DOSSIER_SNAPSHOTS)
+        };
+        assert!(copies(Role::Admin, true, true) && !copies(Role::Admin, true, false));
+        assert!(!copies(Role::Admin, false, true) && !copies(Role::Editor, true, true));
         for role in [Role::Viewer, Role::Editor, Role::Admin] {
             assert_eq!(Role::parse(role.name()), Some(role));
         }

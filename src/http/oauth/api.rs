@@ -29,10 +29,6 @@ const CURRENT_USER: [Scope; 7] = [
     Scope::DELETE_CURRENT_USER_DEVICE_CREDENTIALS,
 ];
 
-/// Scopes over all tenants. Only clients of the default tenant may ever have them.
-const OPERATORS: [Scope; 4] =
-    [Scope::DOSSIER_OPERATOR, Scope::READ_TENANTS, Scope::CREATE_TENANTS, Scope::DELETE_TENANTS];
-
 impl Api {
     /// The API an audience names.
     ///
@@ -140,7 +136,8 @@ fn of_grant(grant: &Object, is_default_tenant: bool) -> Scopes {
         .into_iter()
         .filter(|name| is_name(name))
         .filter(|name| {
-            is_default_tenant || !Scope::parse(name).is_some_and(|scope| OPERATORS.contains(&scope))
+            is_default_tenant
+                || !Scope::parse(name).is_some_and(|scope| Scope::OVER_ALL_TENANTS.contains(&scope))
         })
         .collect();
     Scopes::parse(&names.join(" "))

@@ -132,6 +132,9 @@ const ANSWERS: &[(&str, &[&str], Answer)] = &[
     ("GET", &["/livez", "/readyz"], Whole("Health")),
     ("POST", &["/dossier/v1/keys/rotate"], In("keys", "Key")),
     ("POST", &["/dossier/v1/snapshots"], In("snapshots", "Snapshot")),
+    ("GET", &["/dossier/v1/snapshots"], Whole("SnapshotFiles")),
+    ("GET", &["/dossier/v1/snapshots/{file}"], NoJson),
+    ("POST", &["/dossier/v1/snapshots/{file}/verify"], Whole("SnapshotFile")),
     ("POST", &["/dossier/v1/login-links"], Whole("LoginLink")),
     ("GET", &["/dossier/v1/overview"], Whole("Overview")),
     ("GET", &["/dossier/v1/requests"], In("requests", "Request")),
@@ -339,6 +342,20 @@ const SHAPES: &[(&str, &str, &str)] = &[
     ),
     ("Health", "status", "status:string"),
     ("Snapshot", "tenant file", "tenant:string file:string users:integer bytes:integer"),
+    (
+        "SnapshotFiles",
+        "snapshots total page per_page kept in_memory",
+        "snapshots:SnapshotFile[] total:integer page:integer per_page:integer kept:integer \
+         in_memory:boolean",
+    ),
+    (
+        "SnapshotFile",
+        "file bytes is_listed checksums",
+        "file:string bytes:integer tenant:string version:integer users:integer clients:integer \
+         resources:integer format:integer at:integer is_listed:boolean checksums:Checksums \
+         milliseconds:integer",
+    ),
+    ("Checksums", "state at", "state:string at:integer? flaw:string"),
     (
         "Overview",
         "users clients version now minute mailbox journal history snapshots",

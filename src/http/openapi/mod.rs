@@ -42,6 +42,7 @@ static DETAILS: &[&[Detail]] = &[
     own::history::tenant::DETAILS,
     own::keys::DETAILS,
     own::tenants::DETAILS,
+    own::snapshots::DETAILS,
     own::fork::DETAILS,
     own::person::DETAILS,
     own::suggest::DETAILS,

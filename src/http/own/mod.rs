@@ -6,6 +6,7 @@ pub mod history;
 pub mod keys;
 pub mod person;
 pub mod requests;
+pub mod snapshots;
 pub mod suggest;
 pub mod tenants;
 pub mod tokens;

@@ -170,15 +170,17 @@ fn get(call: &Call) -> Result<HttpResponse, Problem> {
     show(call, grant.version, text(call, &grant))
 }
 
-/// Who may hand out grants must not thereby become the operator of all tenants.
+/// Who may hand out grants must not thereby become the operator of all tenants, nor have copies of
+/// them.
 fn may_grant(call: &Call, body: &Object) -> Result<(), Problem> {
-    const OPERATOR: &[Scope] = &[Scope::DOSSIER_OPERATOR];
+    const EACH: [&[Scope]; 2] = [&[Scope::DOSSIER_OPERATOR], &[Scope::DOSSIER_SNAPSHOTS]];
     let scopes = body.get_strings("scope").unwrap_or_default();
-    let is_operator = scopes.iter().any(|name| name == Scope::DOSSIER_OPERATOR.name());
-    if is_operator && !call.caller.has_any(OPERATOR) {
-        return Err(Forbidden::Members { expected: OPERATOR }.into());
+    let wanted =
+        |own: &&[Scope]| own.iter().any(|own| scopes.iter().any(|name| name == own.name()));
+    match EACH.into_iter().filter(wanted).find(|own| !call.caller.has_any(own)) {
+        Some(expected) => Err(Forbidden::Members { expected }.into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn create(mut call: Call) -> Result<HttpResponse, Problem> {

@@ -85,6 +85,12 @@ impl Header {
     }
 }
 
+/// The format that the first bytes of a file name, whoever can read it.
+pub(super) fn format_of(start: &[u8]) -> u16 {
+    let number = start.get(MAGIC.len()..).and_then(<[u8]>::first_chunk);
+    number.map_or(0, |bytes| u16::from_le_bytes(*bytes))
+}
+
 /// What a snapshot holds, said at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Footer {

@@ -16,7 +16,7 @@ mod read;
 mod write;
 
 pub use layout::Header;
-pub use read::{Loaded, Summary, each_block, read, verify};
+pub use read::{Loaded, Summary, each_block, read, summary, verify};
 pub use write::{Pace, Unpaced, Written, free_name, write};
 
 /// The ending of a snapshot's name.
@@ -36,6 +36,20 @@ fn file_name(uid: TenantUid, version: Version, nth: u32) -> String {
         format!("{uid}-{version}{ENDING}")
     }
 }
+
+/// Whether `name` is one that some snapshot can have: numbers, dashes and the ending, so that it
+/// leads to no other folder.
+pub fn is_name(name: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = name.strip_suffix(ENDING).map(|numbers| numbers.split('-'));
+    parts.is_some_and(|mut parts| {
+        let count = parts.clone().count();
+        (count == 2 || count == 3) && name.len() <= MAX_NAME_BYTES && parts.all(is_number)
+    })
+}
+
+/// No name is longer: two numbers of 64 bits and one of 32, two dashes and the ending.
+const MAX_NAME_BYTES: usize = 20 + 1 + 20 + 1 + 10 + ENDING.len();
 
 /// Whether `name` is one a snapshot of this tenant at this version can have.
 pub(super) fn is_file_name(name: &str, uid: TenantUid, version: Version) -> bool {

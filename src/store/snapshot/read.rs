@@ -44,6 +44,8 @@ pub struct Summary {
     pub blocks: u64,
     /// Its length.
     pub bytes: u64,
+    /// The number of its format.
+    pub format: u16,
 }
 
 /// Loads a snapshot, decoding its blocks on `threads` threads.
@@ -82,8 +84,15 @@ pub fn verify(path: &Path) -> Result<Summary, StoreError> {
         Ok(())
     })?;
     dump.check_counts(found)?;
-    let Footer { users, clients, resources, blocks, total: _ } = dump.footer;
-    Ok(Summary { header: dump.header, users, clients, resources, blocks, bytes: dump.bytes })
+    Ok(dump.summary())
+}
+
+/// What a snapshot says of itself at its two ends; what lies between them is not looked at.
+///
+/// # Errors
+/// As [`read`], as far as the ends tell.
+pub fn summary(path: &Path) -> Result<Summary, StoreError> {
+    Ok(Dump::open(path)?.summary())
 }
 
 /// Shows what a snapshot holds block by block, and keeps nothing.
@@ -144,6 +153,7 @@ pub(super) struct Dump {
     bytes: u64,
     header: Header,
     salt: u32,
+    format: u16,
     pub(super) footer: Footer,
 }
 
@@ -180,9 +190,16 @@ impl Dump {
         let mut ends = [0; FIXED_BYTES];
         read_at(&file, path, 0, &mut ends)?;
         let (header, salt) = Header::decode(&ends).map_err(|flaw| flawed(flaw, 0))?;
+        let format = layout::format_of(&ends);
         read_at(&file, path, footer_at, &mut ends)?;
         let footer = Footer::decode(&ends, salt).map_err(|flaw| flawed(flaw, footer_at))?;
-        Ok(Self { file, path: path.to_owned(), bytes, header, salt, footer })
+        Ok(Self { file, path: path.to_owned(), bytes, header, salt, format, footer })
+    }
+
+    fn summary(&self) -> Summary {
+        let Footer { users, clients, resources, blocks, total: _ } = self.footer;
+        let (header, bytes, format) = (self.header, self.bytes, self.format);
+        Summary { header, users, clients, resources, blocks, bytes, format }
     }
 
     /// Shows every block in order, its checksum good.

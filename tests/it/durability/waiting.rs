@@ -27,7 +27,7 @@ impl Bench {
         let disk = SimDisk::new();
         let (journal, restored) = reopen(&disk, &options());
         let arbiter = Arbiter::new();
-        let limits = Limits { mailbox: 100, reply_timeout, in_flight_bytes: 1 << 20 };
+        let limits = Limits { mailbox: 100, reply_timeout, in_flight_bytes: 1 << 20, workers: 1 };
         let directory = Directory::start(
             restored.states,
             Arc::new(journal),

@@ -583,6 +583,19 @@ pub(super) const CASES: &[Case] = &[
     case("DELETE /dossier/v1/tenants/{id}", "/dossier/v1/tenants/alpha", "", "dossier:operator"),
     case("POST /dossier/v1/keys/rotate", "/dossier/v1/keys/rotate", "", "dossier:operator"),
     case("POST /dossier/v1/snapshots", "/dossier/v1/snapshots", "", "dossier:operator"),
+    case("GET /dossier/v1/snapshots", "/dossier/v1/snapshots", "", "dossier:operator"),
+    case(
+        "GET /dossier/v1/snapshots/{file}",
+        "/dossier/v1/snapshots/0-1.snap",
+        "",
+        "dossier:snapshots",
+    ),
+    case(
+        "POST /dossier/v1/snapshots/{file}/verify",
+        "/dossier/v1/snapshots/0-1.snap/verify",
+        "",
+        "dossier:snapshots",
+    ),
     case("POST /dossier/v1/config/reload", "/dossier/v1/config/reload", "", "dossier:operator"),
 ];
 

@@ -91,6 +91,12 @@ fn a_clients_secret_is_not_on_the_screen() {
     desk.open(&format!("/ui/t/default/clients/{id}/raw"));
     let page = desk.browser.run("return document.documentElement.outerHTML");
     assert!(!page.as_str().unwrap().contains(client["client_secret"].as_str().unwrap()));
+    // What is there can be filtered, as of a user.
+    desk.browser.until_text("main", &format!("GET /api/v2/clients/{id}"));
+    desk.browser.type_into("[aria-label='Filter lines']", "app_type");
+    desk.browser.until(
+        "document.querySelector('[data-testid=raw]').textContent.trim().split('\\n').length === 1",
+    );
 }
 
 fn change(desk: &super::Desk, id: &str, patch: &str) -> u64 {

@@ -140,8 +140,9 @@ fn ui_70_the_overview_shows_what_was_measured() {
     desk.browser.click("[data-testid=take-snapshot]");
     desk.browser.until_text("[data-testid=snapshot-result]", "verified");
     desk.browser.until_text("[data-testid=snapshot-at]", "just now");
-    desk.browser
-        .until("document.querySelector('[data-testid=changes-since] dd').textContent === '0'");
+    desk.browser.until_text("[data-testid=changes-since]", "0 changes");
+    desk.browser.click("[data-testid=all-snapshots]");
+    desk.browser.until_there("[data-testid=snapshots] tbody tr");
     desk.quiet();
 }
 

@@ -170,3 +170,29 @@ fn whose_account_was_linked_is_not_made_a_second_user() {
         desk.browser.until_text("[data-testid=user-id] .chip-text", "auth0|jane");
     }
 }
+
+#[test]
+fn who_cannot_be_looked_up_is_not_called_unknown_and_is_asked_for_again() {
+    let Some(desk) = desk() else { return };
+    grown(&desk);
+    desk.server.json("DELETE", TARGET, "").expect(204);
+    desk.browser.chrome("Network.enable", &json!({}));
+    let block =
+        |urls: &[&str]| desk.browser.chrome("Network.setBlockedURLs", &json!({ "urls": urls }));
+    // Whether the account is linked to somebody else now.
+    block(&["*/api/v2/users?*"]);
+    desk.open(JANE);
+    let told = desk.browser.text(MISSING);
+    assert!(told.contains("could not be looked up") && told.contains("No answer"), "{told}");
+    assert!(!told.contains("No such user"), "{told}");
+    block(&[]);
+    desk.browser.click("[data-testid=again]");
+    desk.browser.until_text(GONE, "This user was deleted");
+    // The same where the user itself could not be asked for.
+    block(&["*/api/v2/users/*"]);
+    desk.open(JANE);
+    desk.browser.until_text("main", "Something went wrong");
+    block(&[]);
+    desk.browser.click("[data-testid=again]");
+    desk.browser.until_text(GONE, "This user was deleted");
+}

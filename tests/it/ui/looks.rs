@@ -61,6 +61,7 @@ fn pages(furnished: &Furnished) -> Vec<(&'static str, String)> {
     vec![
         ("overview", "/ui/t/default".to_owned()),
         ("users", "/ui/t/default/users".to_owned()),
+        ("users-columns", "/ui/t/default/users?per_page=10".to_owned()),
         ("users-error", "/ui/t/default/users?q=name%3A%28a%20OR".to_owned()),
         ("users-none", "/ui/t/default/users?q=name%3Anobody".to_owned()),
         ("user", JANE.to_owned()),
@@ -76,6 +77,7 @@ fn pages(furnished: &Furnished) -> Vec<(&'static str, String)> {
         ("user-gone", "/ui/t/default/users/auth0%7Cleft".to_owned()),
         ("user-back", "/ui/t/default/users/auth0%7Cleft?restore=1".to_owned()),
         ("user-missing", "/ui/t/default/users/auth0%7Cnobody".to_owned()),
+        ("user-long", format!("/ui/t/default/users/auth0%7C{}", "W".repeat(200))),
         ("clients", "/ui/t/default/clients".to_owned()),
         ("client", client.clone()),
         ("client-blame", client.clone()),
@@ -121,6 +123,17 @@ fn arrange(desk: &Desk, name: &str, path: &str) {
             desk.browser.until_text("[data-testid=tenant-switch]", "no other tenant");
             desk.browser.click("[data-testid=take-snapshot]");
             desk.browser.until("document.querySelector('[data-testid=snapshot-result]')?.textContent.includes(' ')");
+        }
+        "users-columns" => {
+            desk.browser.click("[data-testid=columns] summary");
+        }
+        "settings" => {
+            // A page of files, with one that was looked at.
+            if !desk.browser.has("[data-snapshot]") {
+                desk.browser.click("[data-testid=take-snapshot]");
+            }
+            desk.browser.click("[data-snapshot] [data-testid=verify]");
+            desk.browser.until_text("[data-testid=snapshot-said]", "is good");
         }
         "requests" => {
             desk.browser.click("[data-testid=requests] li:nth-child(2) [data-testid=details]");
@@ -198,6 +211,10 @@ fn ui_50_no_page_has_an_accessibility_fault_in_either_theme() {
         desk.open("/ui/t/default/users");
         desk.browser.click("[data-testid=new-user]");
         faultless(&desk, &axe, &format!("dialog {theme}"));
+        desk.browser.click("dialog button[value='']");
+        desk.open("/ui/settings");
+        desk.browser.click("[data-snapshot] [data-testid=download]");
+        faultless(&desk, &axe, &format!("download {theme}"));
         desk.browser.click("dialog button[value='']");
     }
     desk.browser.click("[data-testid=sign-out]");

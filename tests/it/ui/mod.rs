@@ -14,6 +14,7 @@ mod requests;
 mod safety;
 mod saving;
 mod sessions;
+mod snapshots;
 mod snippets;
 mod tokens;
 mod user;

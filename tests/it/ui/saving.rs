@@ -266,3 +266,20 @@ fn ui_56_the_main_task_needs_the_keyboard_alone() {
     browser.until_text("[data-testid=toast]", "Saved version");
     assert!(desk.profile().contains(r#""k":1"#));
 }
+
+#[test]
+fn a_long_value_does_not_push_saving_out_of_reach() {
+    let Some(desk) = desk() else { return };
+    desk.on_jane(r#"{"hobby":"surfing"}"#, "{}");
+    let long = format!(r#"{{"hobby":"{}"}}"#, "x".repeat(200_000));
+    desk.edit("user_metadata", &long);
+    desk.browser.click(REVIEW);
+    desk.browser.until_there(SAVE);
+    let apart = "const [first, last] = ['[data-testid=review]', '[data-testid=save]'].map((css) => document.querySelector(css).getBoundingClientRect()); return last.bottom - first.top < 900";
+    assert_eq!(desk.browser.run(apart), json!(true), "the command must scroll in its own place");
+    // All of it is still there to be copied.
+    assert_eq!(desk.body().len(), long.len() + "{\"user_metadata\":}".len());
+    desk.browser.click(SAVE);
+    desk.browser.until_text("[data-testid=toast]", "Saved version");
+    desk.quiet();
+}

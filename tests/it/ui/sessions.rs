@@ -205,3 +205,28 @@ fn while_nothing_can_be_written_one_can_still_sign_in_and_out() {
         assert_eq!((status(&house, &kept).await, status(&house, &fleeting).await), (401, 401));
     });
 }
+
+#[test]
+fn a_session_that_ends_in_the_midst_of_an_edit_says_so_and_loses_nothing() {
+    let Some(desk) = desk() else { return };
+    desk.on_jane(r#"{"hobby":"surfing"}"#, "{}");
+    desk.edit("user_metadata", r#"{"hobby":"sailing"}"#);
+    desk.browser.until("Object.keys(localStorage).some((key) => key.startsWith('dossier.draft:'))");
+    desk.browser.click(super::REVIEW);
+    desk.browser.until_there(super::SAVE);
+    desk.browser.chrome("Network.clearBrowserCookies", &serde_json::json!({}));
+    desk.browser.click(super::SAVE);
+    desk.browser.until_text("[data-testid=ended]", "Your session has ended");
+    let told = desk.browser.text("[data-testid=ended]");
+    assert!(told.contains("kept in this browser as a draft"), "{told}");
+    // A link that is pasted leads back to where one was.
+    let link = desk.server.json("POST", "/dossier/v1/login-links", "{}").expect(201).json();
+    desk.browser.type_into("#pass", link["url"].as_str().unwrap());
+    desk.browser.press(&[super::browser::key::ENTER]);
+    desk.browser.until_there(super::EDITOR);
+    desk.browser.until_text("main", "Restore draft");
+    // Who signed out was not thrown out.
+    desk.browser.click("[data-testid=sign-out]");
+    desk.browser.until_there("#pass");
+    assert!(!desk.browser.has("[data-testid=ended]"));
+}

@@ -56,6 +56,8 @@ fn ui_02_the_header_names_the_user_and_copies_the_id() {
     assert_eq!(browser.text("[data-testid=version]"), format!("version {version}"));
     assert!(browser.texts(".who .badge").contains(&"Email verified".to_owned()));
     assert!(browser.attribute(".who time", "title").unwrap().ends_with('Z'));
+    let (maker, _) = desk.server.admin_client();
+    browser.until_text("[data-testid=changed-by]", &format!("by {maker}@clients"));
     browser.chrome(
         "Browser.grantPermissions",
         &json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}),

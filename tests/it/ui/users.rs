@@ -208,7 +208,7 @@ fn ui_63_sorting_and_paging_are_in_the_address() {
     desk.browser.click("[data-sort=name]");
     desk.browser.until("document.querySelector('[aria-sort=descending]')");
     assert_eq!(ids(&desk)[0], "auth0|u024");
-    desk.browser.click("nav[aria-label=Pages] a:last-child");
+    desk.browser.click("nav[aria-label=Pages] > a:last-child");
     desk.browser.until("document.querySelector('[data-row=\"auth0|u014\"]')");
     let address = desk.browser.run("return location.search");
     assert_eq!(address, "?sort=name%3A-1&page=2&per_page=10");
@@ -357,4 +357,91 @@ fn ui_61_what_only_the_last_of_many_users_has_is_suggested_too() {
     desk.server.json("POST", "/api/v2/users", late).expect(201);
     desk.open("/ui/t/default/users");
     assert_eq!(suggested(&desk, "app_metadata.r"), ["app_metadata.rare:"]);
+}
+
+#[test]
+fn the_list_has_the_columns_a_person_wants_and_keeps_them() {
+    let Some(desk) = desk() else { return };
+    crowd(&desk, 3);
+    let large = r#"{"connection":"Username-Password-Authentication","user_id":"large","email":"large@example.com","user_metadata":{"n":9007199254740993,"a.b":{"c":"<b>x</b>"}}}"#;
+    desk.server.json("POST", "/api/v2/users", &large.replace("a.b", "a_b")).expect(201);
+    desk.open("/ui/t/default/users?sort=user_id%3A1");
+    let heads = "[...document.querySelectorAll('thead th')].slice(1).map((one) => one.textContent.trim()).join()";
+    assert_eq!(
+        desk.browser.run(&format!("return {heads}")),
+        "Name,User ID ▲,Connection,Logins,Changed"
+    );
+    desk.browser.click("[data-testid=columns] summary");
+    desk.browser.click("[data-column=connection]");
+    desk.browser.click("[data-column=email]");
+    for path in ["user_metadata.n", "user_metadata.a_b.c"] {
+        desk.browser.type_into("[data-testid=column-path]", path);
+        desk.browser.press(&[key::ENTER]);
+        desk.browser.until_there(&format!("th[title='{path}']"));
+    }
+    let wanted = "Name,User ID ▲,Logins,Changed,Email,user_metadata.n,user_metadata.a_b.c";
+    desk.browser.until(&format!("{heads} === '{wanted}'"));
+    let row = desk.browser.text("[data-row='auth0|large']");
+    for part in ["9007199254740993", "<b>x</b>"] {
+        assert!(row.contains(part), "{part} is not in {row}");
+    }
+    desk.browser.click("[data-sort='user_metadata.n']");
+    desk.browser.until("document.querySelector('[data-row]')?.dataset.row === 'auth0|u000'");
+    // Another day, another tab.
+    desk.open("/ui/t/default/users?sort=user_id%3A1");
+    assert_eq!(desk.browser.run(&format!("return {heads}")), wanted);
+    desk.browser.click("[data-testid=columns] summary");
+    desk.browser.click("[data-testid=columns-reset]");
+    desk.browser.until(&format!("{heads} === 'Name,User ID ▲,Connection,Logins,Changed'"));
+    desk.browser.press(&[key::ESCAPE]);
+    desk.browser.until("!document.querySelector('[data-testid=columns]').open");
+    desk.browser.click("[data-testid=columns] summary");
+    // What is no name of a field is refused with a word.
+    desk.browser.type_into("[data-testid=column-path]", "two words");
+    desk.browser.press(&[key::ENTER]);
+    desk.browser.until_text("[data-testid=columns]", "There is no such field");
+    // Nor can one that is kept here from elsewhere stand in the way of the whole list.
+    desk.browser.run(
+        "localStorage.setItem('dossier.columns:default', '[\"user_id\",\"foo\",\"picture\",7]')",
+    );
+    desk.open("/ui/t/default/users");
+    assert_eq!(desk.browser.run(&format!("return {heads}")), "Name,User ID,picture");
+    assert_eq!(ids(&desk).len(), 4);
+    desk.quiet();
+}
+
+#[test]
+fn the_list_is_saved_as_a_file_with_every_digit_and_everybody_by_a_job() {
+    let Some(desk) = desk() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = json!({"behavior": "allow", "downloadPath": folder.path()});
+    desk.browser.chrome("Browser.setDownloadBehavior", &wanted);
+    crowd(&desk, 130);
+    let large = r#"{"connection":"Username-Password-Authentication","user_id":"large","email":"large@example.com","app_metadata":{"plan":"gold","n":9007199254740993}}"#;
+    desk.server.json("POST", "/api/v2/users", large).expect(201);
+    let file = |ending: &str| {
+        crate::harness::until("a downloaded file", || {
+            let all = std::fs::read_dir(folder.path()).unwrap();
+            all.map(|file| file.unwrap().path())
+                .find(|path| path.to_string_lossy().ends_with(ending))
+        })
+    };
+    desk.open("/ui/t/default/users?q=app_metadata.plan%3Agold");
+    desk.browser.click("[data-testid=export-menu] summary");
+    desk.browser.click("[data-testid=export-menu] li:first-child button");
+    desk.browser.until_text("[data-testid=export-said]", "done");
+    let text = std::fs::read_to_string(file(".json")).unwrap();
+    let users: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(users.as_array().unwrap().len(), 130 / 3 + 1 + 1);
+    assert!(text.contains("9007199254740993"), "{text}");
+    desk.browser.click("dialog button");
+    for (row, ending) in [(2, ".json.gz"), (3, ".csv.gz")] {
+        desk.browser.click("[data-testid=export-menu] summary");
+        desk.browser.click(&format!("[data-testid=export-menu] li:nth-child({row}) button"));
+        desk.browser.until_text("[data-testid=export-said]", "done");
+        assert!(std::fs::metadata(file(ending)).unwrap().len() > 0);
+        desk.browser.click("dialog button");
+        desk.browser.until("!document.querySelector('dialog')");
+    }
+    desk.quiet();
 }

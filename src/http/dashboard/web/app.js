@@ -24,12 +24,13 @@ const clientPage = async (/** @type {Place} */ place, /** @type {string} */ id, 
 const requestsPage = async (/** @type {Place} */ place) => (await import("./pages/requests.js")).requestsPage(place);
 const tokensPage = async () => (await import("./pages/tokens.js")).tokensPage();
 const historyPage = async () => (await import("./pages/history.js")).historyPage();
-const loginPage = async (/** @type {Place} */ place) => (await import("./pages/login.js")).loginPage(place);
+const loginPage = async (/** @type {Place} */ place) => (await import("./pages/login.js")).loginPage(place, ended);
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 /** @type {Page | null} */ let shown = null;
 /** @type {string} */ let address = location.href;
 let turn = 0;
+/** Whether a session ended by itself, and something was being changed then. @type {{ isDirty: boolean } | null} */ let ended = null;
 
 // Requests are kept in test mode only; a token is made or looked at with these scopes.
 const seesRequests = () => Boolean(session.info().test_mode) && session.can("read:logs");
@@ -61,7 +62,7 @@ async function elsewhere(tenant) {
 }
 
 /** @param {unknown} error @returns {Page} */
-const broken = (error) => ({ title: "Something went wrong", section: "", crumbs: [["Something went wrong"]], node: failure(error) });
+const broken = (error) => ({ title: "Something went wrong", section: "", crumbs: [["Something went wrong"]], node: h("div", { class: "stack" }, h("h1", null, "Something went wrong"), failure(error), h("p", null, h("button", { class: "btn", type: "button", "data-testid": "again", onclick: () => show() }, "Try again"))) });
 
 /** @returns {Page} */
 const missing = () => ({ title: "No such page", section: "", crumbs: [["No such page"]], node: h("div", { class: "empty" }, h("h1", null, "No such page"), h("p", null, h("a", { href: session.home() }, "To the overview"))) });
@@ -89,6 +90,7 @@ async function show() {
   const page = make ? await make().catch(broken) : missing();
   if (mine !== turn) { page.close?.(); return; }
   leave();
+  ended = null;
   shown = page;
   document.title = `${page.title} · ${session.info().tenant} — ${session.info().title}`;
   fill(root, shell(page));
@@ -123,7 +125,12 @@ addEventListener("popstate", async () => {
   await show();
 });
 addEventListener("beforeunload", (event) => { if (shown?.isDirty?.()) event.preventDefault(); });
-document.addEventListener("signed-out", () => { if (session.isIn()) { session.forget(); show(); } });
+document.addEventListener("signed-out", () => {
+  if (!session.isIn()) return;
+  ended = { isDirty: Boolean(shown?.isDirty?.()) };
+  session.forget();
+  show();
+});
 document.addEventListener("again", () => show());
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a") : null;
@@ -132,6 +139,16 @@ document.addEventListener("click", (event) => {
   if (link.hash && link.pathname === location.pathname && link.search === location.search) return;
   event.preventDefault();
   go(link.pathname + link.search + link.hash);
+});
+
+// A menu closes when something else is meant, and with Esc.
+const openMenus = () => /** @type {HTMLDetailsElement[]} */ ([...document.querySelectorAll("details.drop[open], details.help[open]")]);
+document.addEventListener("pointerdown", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(/** @type {globalThis.Node} */ (event.target))) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) { menu.open = false; menu.querySelector("summary")?.focus(); }
 });
 
 /** @param {Page} page */

@@ -34,7 +34,7 @@ const CLIENT = {
 const TABS = [
   { name: "details", path: "", label: "Details", open: detailsTab },
   { name: "history", path: "/history", label: "History", open: async (shared) => (await import("./past/history.js")).historyTab(shared), isThere: isKept },
-  { name: "raw", path: "/raw", label: "Raw JSON", open: rawTab },
+  { name: "raw", path: "/raw", label: "Raw JSON", open: async (shared) => (await import("./user/raw.js")).rawTab(shared) },
 ];
 
 /** @param {import("../app.js").Place} place @param {string} id @param {string | undefined} tab @returns {Promise<import("../app.js").Page>} */
@@ -76,11 +76,6 @@ export async function clientPage(place, id, tab) {
 async function detailsTab(shared) {
   const grid = new Grid(shared);
   return { node: [grid.node, isKept() && recentSection(shared)], save: () => grid.shortcut(), isDirty: () => grid.isDirty() };
-}
-
-/** @param {Shared} shared @returns {Promise<Tab>} */
-async function rawTab(shared) {
-  return { node: json("Raw JSON", "raw", format(shared.profile.visible)) };
 }
 
 /** What a client is besides its metadata. @param {Shared} then */

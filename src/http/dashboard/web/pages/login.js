@@ -12,8 +12,8 @@ function passOf(text) {
   return pasted.split(".").length === 3 ? { token: pasted } : { once: pasted };
 }
 
-/** @param {import("../app.js").Place} place */
-export async function loginPage(place) {
+/** @param {import("../app.js").Place} place @param {{ isDirty: boolean } | null} ended whether a session ended by itself just now */
+export async function loginPage(place, ended) {
   const once = place.query.get("once");
   // Where to go next: what was asked for before signing in, never another site.
   const next = place.path[0] === "login" ? "/ui/" : location.pathname + location.search + location.hash;
@@ -44,6 +44,7 @@ export async function loginPage(place) {
     onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); await enter(passOf(field.value)); field.value = ""; },
   },
   h("h1", null, `Sign in to ${session.info().title}`),
+  ended && h("div", { class: "banner warn", role: "status", "data-testid": "ended" }, h("div", null, "Your session has ended. Sign in here and you are back on this page.", ended.isDirty && " What you had not saved is kept in this browser as a draft.")),
   h("p", { class: "muted" }, "Open a one-time link, which this command prints:"),
   h("pre", { class: "code", tabindex: "0", "aria-label": "Command" }, "dossier login-link"),
   h("div", { class: "field" }, h("label", { for: "pass" }, "Or paste a link or an access token"), field),

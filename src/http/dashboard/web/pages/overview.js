@@ -1,11 +1,12 @@
 // @ts-check
 // The tenant and the server at a glance: what the server measured, asked for each second.
 
-import { call, get } from "../lib/api.js";
-import { badge, failure, fill, h } from "../lib/dom.js";
+import { get } from "../lib/api.js";
+import { badge, fill, h } from "../lib/dom.js";
 import { ago, brief, counted, grouped, lasting, size, when } from "../lib/format.js";
 import * as past from "../lib/past.js";
 import * as session from "../lib/session.js";
+import { taker } from "./snapshots.js";
 import { recentChanges } from "./history.js";
 
 const EVERY = 1000;
@@ -33,14 +34,16 @@ const fact = (/** @type {string} */ name, /** @type {any} */ value, /** @type {s
 const card = (/** @type {string} */ id, /** @type {string} */ title, /** @type {any} */ state, /** @type {any} */ ...facts) =>
   h("section", { class: "card", "aria-labelledby": `h-${id}` }, h("header", null, h("h2", { id: `h-${id}` }, title), state), h("dl", { class: "facts half" }, facts));
 
-/** What was asked in the last minute, and how long it took. @param {string} prefix @param {{ reads: number[], writes: number[], p50_micros: number | null, p99_micros: number | null }} minute @param {string} whose */
-function pace(prefix, { reads, writes, p50_micros: half, p99_micros: nearly }, whose) {
+/** What was asked in the last minute, and how long it took. @param {string} prefix @param {{ reads: number[], writes: number[], p50_micros: number | null, p99_micros: number | null }} minute @param {string} whose @param {number[]} trail what p99 was since this page is open */
+function pace(prefix, { reads, writes, p50_micros: half, p99_micros: nearly }, whose, trail) {
+  trail.push(nearly ?? 0);
+  trail.splice(0, trail.length - SECONDS);
   const rate = (/** @type {number[]} */ all) => grouped(all.at(-1) ?? 0);
   return [
     tile(`${prefix}reads`, `Reads/s${whose}`, rate(reads), spark(reads), "Requests that only read, in the last whole second; the line is the last minute."),
     tile(`${prefix}writes`, `Writes/s${whose}`, rate(writes), spark(writes), "All other requests, in the last whole second; the line is the last minute."),
     // Without requests there is nothing to have taken time.
-    tile(`${prefix}p99`, `p99${whose}`, nearly === null ? "–" : brief(nearly), h("div", { class: "dim small" }, half === null ? "no requests in the last minute" : `p50 ${brief(half)}`), "In the last minute 99 of 100 requests were answered within this time."),
+    tile(`${prefix}p99`, `p99${whose}`, nearly === null ? "–" : brief(nearly), [spark([...Array(SECONDS - trail.length).fill(0), ...trail]), h("div", { class: "dim small" }, half === null ? "no requests in the last minute" : `p50 ${brief(half)}`)], "In the last minute 99 of 100 requests were answered within this time; the line is how that went since this page is open."),
   ];
 }
 
@@ -52,15 +55,17 @@ function mailboxFact({ waiting, capacity }) {
 /** @param {number} millis @param {number} now */
 const moment = (millis, now) => h("time", { datetime: new Date(millis).toISOString(), title: when(millis) }, ago(millis, now));
 
-/** @param {any} snapshots @param {number} now */
-function snapshotCard(snapshots, now) {
+/** Which snapshot there is, and when the next one comes. @param {any} snapshots @param {number} now */
+function snapshotLines(snapshots, now) {
   const { newest, next_at: next, changes_since: changes } = snapshots;
-  const state = snapshots.in_memory ? badge("in memory", "push") : snapshots.has_failed ? badge("last one failed", "bad push") : newest ? badge("good", "ok push") : badge("none yet", "push");
-  const due = snapshots.in_memory ? "nothing is written" : next === null ? "only on request" : changes === 0 ? "when something changes" : `in ${lasting(Math.max(next - now, 0))} or after ${grouped(snapshots.max_changes)} changes`;
-  return card("snapshots", "Snapshot", state,
-    fact("Taken", newest ? moment(newest.at, now) : "none yet", "snapshot-at"), fact("Version", newest ? ["v", grouped(newest.version)] : "–"),
-    fact("Size", newest ? `${size(newest.bytes)} · ${counted(newest.users, "user")}` : "–"), fact("Took", newest?.milliseconds != null ? [brief(newest.milliseconds * 1000), " ", badge("verified", "ok")] : newest ? "before the start" : "–"),
-    fact("Changes since", grouped(changes), "changes-since"), fact("Next", due));
+  const parts = newest && [["Version ", grouped(newest.version)], h("span", { "data-testid": "snapshot-at" }, moment(newest.at, now)), size(newest.bytes), newest.milliseconds !== null && brief(newest.milliseconds * 1000), counted(newest.users, "user")].filter(Boolean);
+  const due = snapshots.in_memory ? "Nothing is written: data is kept in memory." : next === null ? "Taken only on request" : changes === 0 ? "Next when something changes" : `Next in ${lasting(Math.max(next - now, 0))} or after ${grouped(snapshots.max_changes)} changes`;
+  const verified = newest && (newest.verified === false ? badge("damaged", "bad") : newest.verified ? badge("verified", "ok") : badge("not looked at yet"));
+  return {
+    newest: newest ? [...parts.flatMap((/** @type {any} */ part, /** @type {number} */ at) => [at > 0 && " · ", part]), " ", verified] : snapshots.in_memory ? "In memory only" : "None yet",
+    due: [due, !snapshots.in_memory && [" · ", h("span", { "data-testid": "changes-since" }, counted(changes, "change")), " since the last one"]],
+    state: snapshots.has_failed && badge("last one failed", "bad"),
+  };
 }
 
 /** @param {any} now */
@@ -72,7 +77,6 @@ function cards(now) {
   return [
     card("journal", "Journal", badge(words, `${kind} push`), fact("Size on disk", size(journal.size_bytes), "journal-size"), fact("Last record", grouped(journal.last_lsn)), fact("Waiting to be written", grouped(journal.waiting)),
       fact("Last sync", now.snapshots.in_memory ? "in memory, nothing is synced" : brief(journal.last_sync_micros))),
-    snapshotCard(now.snapshots, now.now),
     card("work", "Mailbox and history", badge(`history ${kept}`, `${shade} push`), fact("Waiting / room", mailboxFact(now.mailbox), "mailbox"), fact("History on disk", history.size_bytes === null ? "–" : size(history.size_bytes), "history-size")),
     server && card("server", "Server", badge(counted(server.tenants, "tenant"), "push"), fact("Memory in use", server.memory_bytes === null ? "not told by the system" : `${size(server.memory_bytes)}${each}`, "memory"), fact("Running for", lasting(now.now - now.started_at)),
       fact("Users of all tenants", grouped(server.users)), fact("Requests since the start", grouped(server.requests), "requests")),
@@ -91,38 +95,38 @@ export async function overviewPage() {
   const tiles = h("div", { class: "tiles" });
   const all = h("div", { class: "tiles" });
   const places = h("div", { class: "two" });
-  const foot = h("div", { class: "stack-s" });
   const recent = past.isKept() ? recentChanges() : null;
-  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push" }, state)), tiles, all, places, foot, recent?.node);
   let timer = 0;
   let isOver = false;
+  let updated = Date.now();
+  /** @type {{ own: number[], all: number[] }} */ const trails = { own: [], all: [] };
 
-  const taken = h("div", { "aria-live": "polite", "data-testid": "snapshot-result" });
-  const take = h("button", { class: "btn", type: "button", "data-testid": "take-snapshot", onclick: snapshot }, "Take snapshot");
-  /** Asks for a snapshot now; it may take a while, and says what came of it. */
-  async function snapshot() {
-    take.disabled = true;
-    fill(taken, h("div", { class: "row small" }, h("progress", { "aria-label": "Taking a snapshot" }), "Writing…"));
-    try {
-      const { snapshots } = (await call("POST", "/dossier/v1/snapshots")).json();
-      const line = (/** @type {any} */ one) => h("div", { class: "small" }, h("span", { class: "mono" }, one.file), ` · ${one.tenant} · ${grouped(one.users)} users · ${size(one.bytes)} · ${(one.milliseconds / 1000).toFixed(2)} s`, one.verified && [" ", badge("verified", "ok")]);
-      fill(taken, snapshots.length === 0 ? h("div", { class: "small muted" }, "Nothing has changed since the last snapshot.") : snapshots.map(line));
-    } catch (error) {
-      fill(taken, failure(error));
-    }
-    take.disabled = false;
-  }
+  // Its buttons stay where they are while the figures beside them change.
+  const { button, result } = taker();
+  const snapshot = { newest: h("div"), due: h("div", { class: "small muted" }), state: h("span", { class: "push" }) };
+  const operates = session.can("dossier:operator");
+  const snapshots = h("section", { class: "card", "aria-labelledby": "h-snapshots" }, h("header", null, h("h2", { id: "h-snapshots" }, "Snapshot"), snapshot.state),
+    h("div", { class: "pad stack-s" }, h("div", { class: "ends" }, snapshot.newest, operates && button), h("div", { class: "ends" }, snapshot.due, operates && session.info().is_default_tenant && h("a", { href: "/ui/settings#snapshots", "data-testid": "all-snapshots" }, "All snapshots")), result));
+  const told = h("span", { class: "dim small", "data-testid": "updated" });
+  fill(node, h("div", { class: "row" }, h("h1", null, session.info().tenant), h("span", { class: "push row" }, told, state)), tiles, all, snapshots, places, recent?.node);
 
   /** @param {any} now */
   function draw(now) {
+    updated = Date.now();
+    fill(told, "updated just now");
     fill(tiles,
       tile("users", "Users", grouped(now.users)),
       tile("clients", "Clients", grouped(now.clients)),
-      pace("", now.minute, ""),
+      pace("", now.minute, "", trails.own),
       tile("version", "Version", grouped(now.version)));
     // Only who runs the server is told how busy all of it is.
-    fill(all, now.server && now.server.tenants > 1 ? pace("all-", now.server.minute, ", all tenants") : null);
+    fill(all, now.server && now.server.tenants > 1 ? pace("all-", now.server.minute, ", all tenants", trails.all) : null);
     fill(places, cards(now));
+    const { newest, due, state: failed } = snapshotLines(now.snapshots, now.now);
+    fill(snapshot.newest, newest);
+    fill(snapshot.due, due);
+    fill(snapshot.state, failed);
+    button.hidden = now.snapshots.in_memory;
   }
 
   async function poll() {
@@ -133,12 +137,12 @@ export async function overviewPage() {
     } catch {
       fill(state, "not reachable, trying again");
       state.className = "badge warn";
+      // The figures stay, and say how old they are.
+      fill(told, `figures from ${ago(updated)}`);
     }
     if (!isOver) timer = window.setTimeout(poll, EVERY);
   }
-  const first = (await get("/dossier/v1/overview")).json();
-  draw(first);
-  if (session.can("dossier:operator") && !first.snapshots.in_memory) fill(foot, h("div", { class: "row" }, take), taken);
+  draw((await get("/dossier/v1/overview")).json());
   timer = window.setTimeout(poll, EVERY);
   return { ...page, close: () => { isOver = true; clearTimeout(timer); recent?.close(); } };
 }

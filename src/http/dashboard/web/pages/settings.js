@@ -1,22 +1,26 @@
 // @ts-check
-// Who is signed in, how this browser shows things, and every setting of the server with its origin.
+// Who is signed in, how this browser shows things, the snapshots, and every setting of the server with its origin.
 
 import { ApiError, call, get } from "../lib/api.js";
 import { badge, failure, fill, h } from "../lib/dom.js";
 import { hasRich, prefersPlain } from "../lib/editor.js";
 import { setZone, when, zone } from "../lib/format.js";
 import * as session from "../lib/session.js";
+import { snapshots } from "./settings/snapshots.js";
 
 /** @returns {Promise<import("../app.js").Page>} */
 export async function settingsPage() {
   const node = h("div", { class: "stack" });
-  const server = session.can("dossier:operator") ? await configuration() : h("p", { class: "muted" }, "The server's settings are shown to its operator (scope dossier:operator).");
+  const [files, server] = await Promise.all([snapshots(), session.can("dossier:operator") ? configuration() : h("p", { class: "muted" }, "The server's settings are shown to its operator (scope dossier:operator).")]);
   const licences = h("pre", { class: "code flat", tabindex: "0", "aria-label": "Licences", "data-testid": "licences" });
   const about = h("details", { class: "card", ontoggle: async () => {
     if (!about.open || licences.textContent) return;
     try { fill(licences, await (await fetch(new URL("../licences.txt", import.meta.url))).text()); } catch { fill(licences, "The licence texts could not be loaded."); }
   } }, h("summary", null, "Licences of what the dashboard contains"), licences);
-  fill(node, h("h1", null, "Settings"), person(), h("section", { class: "sect", "aria-labelledby": "h-server" }, h("header", null, h("h2", { id: "h-server" }, "Server")), server), about);
+  fill(node, h("h1", null, "Settings"), person(), files, h("section", { class: "sect", "aria-labelledby": "h-server" }, h("header", null, h("h2", { id: "h-server" }, "Server")), server), about);
+  // The address may name a section that was not there yet when the browser looked for it.
+  const named = location.hash === "#snapshots" ? files : null;
+  if (named) requestAnimationFrame(() => named.scrollIntoView());
   return { title: "Settings", section: "settings", crumbs: [["Settings"]], node };
 }
 

@@ -79,6 +79,8 @@ function header(place, shared, router) {
   const verified = profile.raw("email_verified");
   const provider = profile.connection;
   const canChange = session.can("update:users") && !session.isEditor();
+  const by = h("span", { "data-testid": "changed-by" });
+  changedBy(shared, by);
   fill(place,
     avatar(profile),
     h("div", { class: "ident" }, h("h1", null, profile.name),
@@ -86,13 +88,24 @@ function header(place, shared, router) {
         verified === "true" && badge("Email verified", "ok"), verified === "false" && profile.show("email") && badge("Email not verified", "warn"),
         profile.isBlocked && badge("Blocked", "bad"), provider && badge(provider),
         badge(`version ${profile.version}`, "accent", { title: "Sent as If-Match when you save", "data-testid": "version" }),
-        updated && h("span", { class: "dim small" }, "changed ", h("time", { datetime: updated, title: updated }, ago(Date.parse(updated)))))),
+        updated && h("span", { class: "dim small" }, "changed ", h("time", { datetime: updated, title: updated }, ago(Date.parse(updated))), by))),
     h("div", { class: "row push" },
       canChange && h("button", { class: "btn", type: "button", "data-testid": "block", onclick: () => block(shared) }, profile.isBlocked ? "Unblock user" : "Block user"),
       h("button", { class: "btn", type: "button", onclick: () => copy(location.href, "the link") }, "Copy link"),
       session.can("delete:users") && h("button", { class: "btn danger", type: "button", "data-testid": "delete", onclick: async () => {
         if (await deleteUser(profile.id, profile.name, profile.version)) { toast("Deleted"); router.go(session.home("/users"), true); }
       } }, "Delete…")));
+}
+
+/** Who made the version that is shown; left out where that is not known. @param {Shared} shared @param {Element} place */
+async function changedBy({ past: own, profile }, place) {
+  if (!past.isKept()) return;
+  try {
+    const [last] = (await own.changes(1)).entries;
+    if (last && Number(last.version) === Number(profile.version)) fill(place, " by ", past.who(last));
+  } catch {
+    // The list of changes below says what is wrong with the history.
+  }
 }
 
 const PAUSE = 100;

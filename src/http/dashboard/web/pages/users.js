@@ -4,22 +4,21 @@
 import { ApiError, call, get, userPath } from "../lib/api.js";
 import { ask, field } from "../lib/dialog.js";
 import { badge, copy, failure, fill, h, icon, toast } from "../lib/dom.js";
-import { ago, grouped, initials, when } from "../lib/format.js";
-import { check } from "../lib/json.js";
+import { grouped, initials } from "../lib/format.js";
+import { check, read } from "../lib/json.js";
 import * as session from "../lib/session.js";
+import { chosen, columnsMenu, valueAt } from "./users/columns.js";
 import { withSuggestions } from "./users/complete.js";
 
 // What few lists need is loaded when it is asked for.
 const canImport = () => session.can("create:users") && session.can("read:connections");
 const importUsers = async (/** @type {import("../app.js").Place} */ place) => (await import("./users/import.js")).importUsers(place);
+const exportAll = async (/** @type {"json" | "csv"} */ format) => (await import("./users/export.js")).exportAll(format);
+const exportFound = async (/** @type {{ q: string, sort: string }} */ asked, /** @type {number} */ total) => (await import("./users/export.js")).exportFound(asked, total);
 const loadSamples = async (/** @type {import("../app.js").Place} */ place) => (await import("./users/samples.js")).loadSamples(place);
 
 const SIZES = [10, 20, 50, 100];
-const FIELDS = "user_id,name,nickname,email,identities,logins_count,updated_at,blocked";
-const COLUMNS = [
-  { label: "Name", sort: "name" }, { label: "User ID", sort: "user_id" }, { label: "Connection" },
-  { label: "Logins", sort: "logins_count" }, { label: "Changed", sort: "updated_at" },
-];
+const FIELDS = ["user_id", "name", "nickname", "email", "blocked"];
 const EXAMPLES = [
   'email:"jane.doe@example.com"', "name:jane*", "email.domain:example.com", "app_metadata.plan:gold", "app_metadata.plan:gold AND logins_count:[10 TO *]",
   "NOT _exists_:user_metadata.hobby", "created_at:[2026-01-01 TO 2026-01-31]", 'user_metadata.addresses.city:"Paris" OR blocked:true',
@@ -50,25 +49,45 @@ export async function usersPage(place) {
     return session.home(`/users${query.size ? `?${query}` : ""}`);
   };
   const result = h("div", { class: "stack" });
+  const more = h("span", { class: "row" });
   const node = h("div", { class: "stack" },
-    h("div", { class: "row" }, h("h1", null, "Users"), h("span", { class: "row push" }, canImport() && h("button", { class: "btn", type: "button", "data-testid": "import", onclick: () => importUsers(place) }, "Import JSON…"),
+    h("div", { class: "row wrap" }, h("h1", null, "Users"), h("span", { class: "row wrap push" }, more, canImport() && h("button", { class: "btn", type: "button", "data-testid": "import", onclick: () => importUsers(place) }, "Import JSON…"),
       session.can("create:users") && h("button", { class: "btn primary", type: "button", "data-testid": "new-user", onclick: () => create(place) }, icon("plus"), "Create user"))),
     searchForm(asked.q, (q) => place.go(address({ q }))), result);
   const page = { title: "Users", section: "users", crumbs: /** @type {[string, string?][]} */ ([["Users"]]), node };
 
-  const query = new URLSearchParams({ include_totals: "true", page: String(asked.page - 1), per_page: String(asked.size), fields: FIELDS });
-  if (asked.q) query.set("q", asked.q);
-  if (asked.sort) query.set("sort", asked.sort);
-  try {
-    const answer = await get(`/api/v2/users?${query}`);
-    const { users, total } = answer.json();
-    if (asked.q) remember(asked.q);
-    fill(result, total === 0 ? empty(asked.q, () => place.go(address({ q: "" })), place) : list(users, total, told(answer), asked, address, place));
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    fill(result, queryFault(asked.q, error) ?? failure(error));
+  /** Asks and draws; once more when other columns are wanted. */
+  async function load() {
+    const columns = chosen();
+    const fields = [...new Set([...FIELDS, ...columns.flatMap((column) => column.fields)])].join(",");
+    const query = new URLSearchParams({ include_totals: "true", page: String(asked.page - 1), per_page: String(asked.size), fields });
+    if (asked.q) query.set("q", asked.q);
+    if (asked.sort) query.set("sort", asked.sort);
+    try {
+      const answer = await get(`/api/v2/users?${query}`);
+      const { users, total } = answer.json();
+      if (asked.q) remember(asked.q);
+      fill(result, total === 0 ? empty(asked.q, () => place.go(address({ q: "" })), place) : list({ users, total, text: answer.text, took: told(answer) }, columns, asked, address, place));
+      return total;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      fill(result, queryFault(asked.q, error) ?? [failure(error), h("p", null, h("button", { class: "btn", type: "button", "data-testid": "again", onclick: load }, "Try again"))]);
+      return 0;
+    }
   }
+  const total = await load();
+  fill(more, columnsMenu(load), total > 0 && exportMenu(asked, total));
   return page;
+}
+
+/** @param {{ q: string, sort: string }} asked @param {number} total */
+function exportMenu(asked, total) {
+  // Who changes metadata and nothing else begins no jobs.
+  const jobs = !session.isEditor();
+  const item = (/** @type {string} */ label, /** @type {() => Promise<void>} */ act) => h("li", null, h("button", { type: "button", onclick: async () => { menu.open = false; await act(); } }, label));
+  const menu = h("details", { class: "drop", "data-testid": "export-menu" }, h("summary", { class: "btn" }, "Export", icon("down")), h("ul", { class: "card menu-list" },
+    item(`${asked.q ? "What this search finds" : "This list"}, as JSON`, () => exportFound(asked, total)), jobs && [item("All users, as JSON lines (gzip)", () => exportAll("json")), item("All users, as CSV (gzip)", () => exportAll("csv"))]));
+  return menu;
 }
 
 /** The query with a caret under the column the server names. @param {string} query @param {ApiError} error */
@@ -120,26 +139,30 @@ function told({ timing, took }) {
   return how && millis ? `${Number(millis[1]).toFixed(1)} ms · ${how[1]}` : `${took.toFixed(0)} ms`;
 }
 
-/** @param {any[]} users @param {number} total @param {string} took @param {any} asked @param {(change: any) => string} address @param {import("../app.js").Place} place */
-function list(users, total, took, asked, address, place) {
-  const head = COLUMNS.map(({ label, sort }) => {
+/**
+ * @param {{ users: any[], total: number, text: string, took: string }} found @param {import("./users/columns.js").Column[]} columns
+ * @param {any} asked @param {(change: any) => string} address @param {import("../app.js").Place} place
+ */
+function list({ users, total, text, took }, columns, asked, address, place) {
+  const head = [{ label: "Name", sort: "name", id: "name" }, ...columns].map(({ label, sort, id }) => {
     if (!sort) return h("th", null, label);
     const order = asked.sort === `${sort}:1` ? "ascending" : asked.sort === `${sort}:-1` ? "descending" : "none";
     const next = order === "ascending" ? `${sort}:-1` : `${sort}:1`;
-    return h("th", { "aria-sort": order }, h("a", { class: "sort", href: address({ sort: next }), "data-sort": sort }, label, order === "ascending" ? " ▲" : order === "descending" ? " ▼" : ""));
+    return h("th", { "aria-sort": order, title: id }, h("a", { class: "sort", href: address({ sort: next }), "data-sort": sort }, label, order === "ascending" ? " ▲" : order === "descending" ? " ▼" : ""));
   });
+  // Read once more, with every digit, only where a column shows a field as it is.
+  const nodes = columns.some(({ isOwn }) => isOwn) ? read(text).node?.members?.find(({ key }) => key === "users")?.value.items ?? [] : [];
   const ticked = new Set();
   const bulk = h("div", { class: "bulk", "aria-live": "polite" });
   const refresh = () => fill(bulk, ticked.size === 0 ? null : bulkBar(ticked, place));
-  const rows = users.map((user) => {
+  const rows = users.map((user, at) => {
+    const raw = (/** @type {string} */ path) => (nodes[at] ? valueAt(text, nodes[at], path) : "");
     const name = user.name || user.nickname || user.email || user.user_id;
     const href = session.home(`/users/${encodeURIComponent(user.user_id)}`);
     const tick = h("input", { type: "checkbox", "aria-label": `Select ${name}`, onchange: () => { if (tick.checked) ticked.add(user.user_id); else ticked.delete(user.user_id); refresh(); } });
     return h("tr", { "data-row": user.user_id }, h("td", null, tick),
       h("td", null, h("a", { class: "person", href, "data-open": true }, h("span", { class: "avatar small-avatar", "aria-hidden": "true" }, initials(name)), h("span", null, name)), user.blocked && badge("blocked", "bad")),
-      h("td", { class: "mono" }, h("span", { class: "row" }, h("span", { class: "cut" }, user.user_id), h("button", { class: "btn ghost sm", type: "button", "aria-label": `Copy ID of ${name}`, onclick: () => copy(user.user_id, "the user ID") }, icon("copy")))),
-      h("td", null, user.identities?.[0]?.connection ?? ""), h("td", { class: "num" }, grouped(user.logins_count ?? 0)),
-      h("td", null, user.updated_at && h("time", { datetime: user.updated_at, title: `${user.updated_at} · ${when(user.updated_at)}` }, ago(Date.parse(user.updated_at)))));
+      columns.map(({ kind, cell }) => h("td", { class: kind }, cell(user, raw, name))));
   });
   // As at Auth0 a list can be paged through so far only; beyond, it has to be searched or sorted.
   const { paging_window: window } = session.info().limits;
@@ -150,10 +173,17 @@ function list(users, total, took, asked, address, place) {
   return [
     h("p", { class: "small muted", "data-testid": "summary" }, `${grouped(total)} ${total === 1 ? "user" : "users"}${asked.q ? " match" : ""} · ${took}`),
     bulk,
-    h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Users" }, h("table", { class: "wide" }, h("thead", null, h("tr", null, h("th", null, h("span", { class: "vh" }, "Selected")), head)), h("tbody", null, rows))),
-    h("nav", { class: "row wrap", "aria-label": "Pages" }, sizes, h("span", { class: "push small muted" }, `Page ${grouped(asked.page)} of ${grouped(pages)}`), step(asked.page - 1, "‹ Previous"), step(asked.page + 1, "Next ›")),
+    h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Users" }, h("table", { class: "wide people" }, h("thead", null, h("tr", null, h("th", null, h("span", { class: "vh" }, "Selected")), head)), h("tbody", null, rows))),
+    h("nav", { class: "row wrap", "aria-label": "Pages" }, sizes, h("span", { class: "push small muted" }, `Page ${grouped(asked.page)} of ${grouped(pages)}`), step(asked.page - 1, "‹ Previous"), numbers(asked.page, pages, (page) => address({ page })), step(asked.page + 1, "Next ›")),
     pages < all && h("p", { class: "small muted", "data-testid": "window" }, `Only the first ${grouped(window)} can be paged through (limits.paging_window). Search, or sort the other way, to come to the others.`),
   ];
+}
+
+/** Pages by their numbers: the first, the last, and those around this one. @param {number} now @param {number} pages @param {(page: number) => string} href */
+function numbers(now, pages, href) {
+  if (pages < 2) return null;
+  const near = [...new Set([1, now - 1, now, now + 1, pages])].filter((page) => page >= 1 && page <= pages).sort((a, b) => a - b);
+  return h("span", { class: "row numbers" }, near.map((page, at) => [at > 0 && page - near[at - 1] > 1 && h("span", { class: "dim", "aria-hidden": "true" }, "…"), h("a", { class: "btn sm", href: href(page), "aria-label": `Page ${page}`, "aria-current": page === now ? "page" : null }, grouped(page))]));
 }
 
 /** @param {Set<string>} ticked @param {import("../app.js").Place} place */

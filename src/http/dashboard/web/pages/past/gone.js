@@ -37,13 +37,15 @@ async function lastState(own, gone) {
  */
 export async function absentPage(kind, place, id, base, up) {
   const section = `${kind.noun}s`;
-  const never = (/** @type {any} */ more = null) => missing(up, section, `No such ${kind.noun}`, h("p", null, `There is no ${kind.noun} `, h("code", null, id), " in this tenant."), more);
+  const never = () => missing(up, section, `No such ${kind.noun}`, h("p", null, `There is no ${kind.noun} `, h("code", null, id), " in this tenant."));
   try {
     const own = new past.Past(kind.noun, id);
     const gone = past.isKept(kind.noun) ? await end(own) : null;
     return gone ? { section, ...(await gonePage(kind, own, gone, place, id, base, up)) } : never();
   } catch (error) {
-    return never(failure(error));
+    // Whether they were there nobody knows now: that is no "no such user".
+    return missing(up, section, `The ${kind.noun} could not be looked up`, h("p", null, `Whether there was a ${kind.noun} `, h("code", null, id), " is not known right now."), failure(error),
+      h("p", null, h("button", { class: "btn", type: "button", "data-testid": "again", onclick: () => document.dispatchEvent(new CustomEvent("again")) }, "Try again")));
   }
 }
 

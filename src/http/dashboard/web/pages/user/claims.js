@@ -59,7 +59,7 @@ export async function claimsTab(shared) {
       h("div", { class: "card scroll", tabindex: "0", role: "region", "aria-label": "Entries" }, rows.length === 0 ? h("p", { class: "pad muted", "data-testid": "no-entries" }, "This user has no key/value entries yet.")
         : h("table", { class: "wide" }, h("thead", null, h("tr", null, ["Key", "Value", "In token", "Claim name"].map((name) => h("th", null, name)), h("th", null, h("span", { class: "vh" }, "Actions")))), h("tbody", null, rows))),
       canEdit && h("div", null, h("button", { class: "btn", type: "button", "data-testid": "add-entry", onclick: () => edit(null) }, "Add entry…")),
-      h("div", { class: "card" }, h("header", null, h("h3", null, "What a token would carry"), badge(`${grouped(used)} of ${limit(most)}`, `${used > most ? "bad" : used > most * 0.8 ? "warn" : ""} push`.trim(), { "data-testid": "claims-size" })),
+      h("div", { class: "card" }, h("header", null, h("h3", null, "What a token would carry"), badge(`${grouped(used)} B of ${limit(most)}`, `${used > most ? "bad" : used > most * 0.8 ? "warn" : ""} push`.trim(), { "data-testid": "claims-size" })),
         h("pre", { class: "code flat", tabindex: "0", "aria-label": "Claims", "data-testid": "claims-preview" }, preview),
         h("footer", null, counted(claims.length, "claim"), used > most && ": more than a token may carry")));
   }

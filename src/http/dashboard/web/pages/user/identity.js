@@ -21,7 +21,7 @@ export function identitySection(shared) {
     const signIn = profile.identities.flatMap((/** @type {Map<string, string>} */ identity, /** @type {number} */ at) => [h("span", null, shown(identity.get("connection"))), at === 0 && badge("primary")]);
     fill(facts,
       fact("Email", text("email")),
-      fact("Name", profile.name, nickname && nickname !== profile.name && h("span", { class: "dim" }, `(${nickname})`)),
+      fact("Name", profile.name, nickname && nickname !== profile.name && h("span", { class: "dim" }, "(", h("bdi", null, nickname), ")")),
       fact("Sign-in", signIn.length ? signIn : none()),
       fact("Access", profile.isBlocked ? badge("Blocked", "bad") : badge("Allowed", "ok")),
       fact("Last login", moment("last_login")),

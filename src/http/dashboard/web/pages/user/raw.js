@@ -1,7 +1,7 @@
 // @ts-check
-// Exactly what the API answers, byte for byte.
+// What the API answers, byte for byte; of a client without its secrets.
 
-import { userPath } from "../../lib/api.js";
+import { clientPath, userPath } from "../../lib/api.js";
 import { badge, copy, fill, h } from "../../lib/dom.js";
 import { grouped } from "../../lib/format.js";
 import { format } from "../../lib/json.js";
@@ -14,14 +14,15 @@ export async function rawTab(shared) {
   const indent = h("input", { type: "checkbox", id: "indent", checked: true, onchange: () => draw() });
   const wrap = h("input", { type: "checkbox", id: "wrap", checked: true, onchange: () => code.classList.toggle("nowrap", !wrap.checked) });
   function draw() {
-    const { profile } = shared;
-    fill(head, h("h2", { id: "h-raw" }, "Raw JSON"), h("p", { class: "mono" }, `GET ${userPath(profile.id)}`), badge("200", "ok"), h("span", { class: "small muted" }, `etag "${profile.version}" · ${grouped(profile.size)} B`));
-    const text = indent.checked ? format(shared.profile.text) : shared.profile.text;
+    const { profile, kind } = shared;
+    const path = kind.noun === "client" ? clientPath(profile.id) : userPath(profile.id);
+    fill(head, h("h2", { id: "h-raw" }, "Raw JSON"), h("p", { class: "mono" }, `GET ${path}`), badge("200", "ok"), h("span", { class: "small muted" }, `etag "${profile.version}" · ${grouped(profile.size)} B${profile.visible === profile.text ? "" : " · secrets are hidden here"}`));
+    const text = indent.checked ? format(profile.visible) : profile.visible;
     const wanted = filter.value.toLowerCase();
     fill(code, wanted ? text.split("\n").filter((/** @type {string} */ line) => line.toLowerCase().includes(wanted)).join("\n") || "No line contains this." : text);
   }
   const download = () => {
-    const url = URL.createObjectURL(new Blob([shared.profile.text], { type: "application/json" }));
+    const url = URL.createObjectURL(new Blob([shared.profile.visible], { type: "application/json" }));
     h("a", { href: url, download: `${shared.profile.id.replace(/[^A-Za-z0-9._-]+/g, "_")}.json` }).click();
     URL.revokeObjectURL(url);
   };
@@ -31,7 +32,7 @@ export async function rawTab(shared) {
     node: h("section", { class: "sect", "aria-labelledby": "h-raw", "data-testid": "section-raw" },
       head,
       h("div", { class: "row wrap" }, filter, h("span", { class: "row" }, indent, h("label", { for: "indent" }, "Indent")), h("span", { class: "row" }, wrap, h("label", { for: "wrap" }, "Wrap")),
-        h("button", { class: "btn push", type: "button", onclick: () => copy(shared.profile.text, "the JSON") }, "Copy"), h("button", { class: "btn", type: "button", onclick: download }, "Download .json")),
+        h("button", { class: "btn push", type: "button", onclick: () => copy(shared.profile.visible, "the JSON") }, "Copy"), h("button", { class: "btn", type: "button", onclick: download }, "Download .json")),
       code),
   };
 }
