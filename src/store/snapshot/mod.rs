@@ -38,7 +38,7 @@ fn file_name(uid: TenantUid, version: Version, nth: u32) -> String {
 }
 
 /// Whether `name` is one a snapshot of this tenant at this version can have.
-pub(super) fn is_file_name(name: &str, uid: TenantUid, version: Version) -> bool {
+pub fn is_file_name(name: &str, uid: TenantUid, version: Version) -> bool {
     let middle =
         name.strip_prefix(&format!("{uid}-{version}")).and_then(|rest| rest.strip_suffix(ENDING));
     match middle.map(|middle| (middle, middle.strip_prefix('-'))) {
