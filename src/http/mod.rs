@@ -16,6 +16,7 @@ pub mod names;
 pub mod oauth;
 pub mod openapi;
 pub mod operate;
+pub mod outgoing;
 pub mod own;
 mod patches;
 pub mod problem;

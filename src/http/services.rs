@@ -4,6 +4,7 @@ use super::dashboard::Dashboard;
 use super::names::KnownNames;
 use super::oauth::UsedAssertions;
 use super::operate::Operations;
+use super::outgoing::Unsent;
 use super::rate::Rates;
 use super::request_log::RequestLog;
 use super::route::Router;
@@ -44,6 +45,8 @@ pub struct Services {
     pub is_ready: AtomicBool,
     /// How often each client asks.
     pub rates: Rates,
+    /// Answers that wait for their clients to read them.
+    pub unsent: Arc<Unsent>,
     /// Finished exports.
     pub exports: Exports,
     /// How many requests there are and how long they take.
@@ -113,6 +116,7 @@ impl Services {
             journal,
             is_ready: AtomicBool::new(false),
             rates: Rates::default(),
+            unsent: Arc::default(),
             exports: Exports::default(),
             timings: Timings::default(),
             is_test_mode: settings.test.enabled,
