@@ -58,6 +58,12 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     for (first, last) in &repaired.lost {
         findings.repairs.push(format!("changes {first} to {last} of the journal are lost"));
     }
+    if !repaired.before.problems.is_empty() || repaired.before.journal.is_none() {
+        let last = repaired.before.last;
+        findings.repairs.push(format!(
+            "what the journal held behind change {last} and cannot be read is lost; nothing that is left says how much that was"
+        ));
+    }
     let manifest = sound_manifest(&dir, &mut findings)?;
     manifest.store(&dir).map_err(AppError::DataDir)?;
     let upto = repaired.after.last.get().max(above);
