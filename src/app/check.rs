@@ -49,6 +49,7 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     if findings.problems.is_empty() {
         return Ok(findings);
     }
+    dir.make_folders().map_err(AppError::DataDir)?;
     let above = highest_place(&dir)?;
     let repaired = journal::repair(&disk(&dir)?, Lsn::new(above), random::number())?;
     for (file, copy) in &repaired.copies {
@@ -56,6 +57,12 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     }
     for (first, last) in &repaired.lost {
         findings.repairs.push(format!("changes {first} to {last} of the journal are lost"));
+    }
+    if !repaired.before.problems.is_empty() || repaired.before.journal.is_none() {
+        let last = repaired.before.last;
+        findings.repairs.push(format!(
+            "what the journal held behind change {last} and cannot be read is lost; nothing that is left says how much that was"
+        ));
     }
     let manifest = sound_manifest(&dir, &mut findings)?;
     manifest.store(&dir).map_err(AppError::DataDir)?;
@@ -135,7 +142,7 @@ fn take(data_dir: &Path) -> Result<DataDir, AppError> {
         let source = std::io::Error::from(std::io::ErrorKind::NotFound);
         return Err(AppError::DataDir(StoreError::io(data_dir, "open", source)));
     }
-    DataDir::open(data_dir).map(|(dir, _)| dir).map_err(AppError::DataDir)
+    DataDir::take(data_dir).map_err(AppError::DataDir)
 }
 
 fn disk(dir: &DataDir) -> Result<OsDisk, AppError> {
@@ -146,12 +153,21 @@ fn disk(dir: &DataDir) -> Result<OsDisk, AppError> {
 /// Keys cannot be made again from anything; a repair leaves them as they are.
 fn check_keys(dir: &DataDir, findings: &mut Findings) {
     match KeyStore::verify(dir.root()) {
-        Ok(()) => findings.facts.push("keys: good".to_owned()),
+        Ok(true) => findings.facts.push("keys: good".to_owned()),
+        Ok(false) => findings.facts.push(
+            "keys: none; the next start makes new ones, and every token issued so far stops working"
+                .to_owned(),
+        ),
         Err(error) => findings.beyond_repair.push(error.to_string()),
     }
 }
 
 fn check_journal(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
+    if !dir.journal().exists() {
+        let folder = dir.journal().display().to_string();
+        findings.problems.push(format!("{folder} is missing; put it back"));
+        return Ok(());
+    }
     let report = journal::check(&disk(dir)?)?;
     let segments = report.segments.len();
     findings
@@ -192,36 +208,57 @@ fn check_snapshots(dir: &DataDir, findings: &mut Findings) {
 /// A manifest of the good snapshots there are: the stored one without its damaged files, or one made anew.
 fn sound_manifest(dir: &DataDir, findings: &mut Findings) -> Result<Manifest, AppError> {
     let failed = |path: PathBuf| move |source| AppError::File { path, source };
+    let listed = Manifest::load(dir).ok().flatten();
     if dir.manifest().exists() {
-        let copy = dir.root().join("MANIFEST.broken");
-        std::fs::copy(dir.manifest(), &copy).map_err(failed(copy))?;
+        let copy = free_copy(&dir.manifest());
+        // What is no file can only be moved.
+        let kept = if dir.manifest().is_file() {
+            std::fs::copy(dir.manifest(), &copy).map(drop)
+        } else {
+            std::fs::rename(dir.manifest(), &copy)
+        };
+        kept.map_err(failed(copy))?;
     }
-    let folder = dir.snapshots();
     let mut sound = Manifest::default();
-    for file in std::fs::read_dir(&folder).map_err(failed(folder.clone()))? {
-        let path = file.map_err(failed(folder.clone()))?.path();
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    for name in data_dir::list(&dir.snapshots()).map_err(AppError::DataDir)? {
         if !name.ends_with(snapshot::ENDING) {
             continue;
         }
-        if let Ok(found) = snapshot::verify(&path) {
-            let header = found.header;
-            let entry = Entry {
-                file: name,
-                version: header.version,
-                lsn: header.lsn,
-                created: header.created,
-                users: found.users,
-                bytes: found.bytes,
-            };
-            (sound, _) = sound.with_snapshot(header.uid, entry);
-        } else {
-            let broken = path.with_extension("snap.broken");
-            std::fs::rename(&path, &broken).map_err(failed(path))?;
-            findings
-                .repairs
-                .push(format!("snapshots/{name} is damaged and was renamed to {name}.broken"));
+        let path = dir.snapshots().join(&name);
+        let found = snapshot::verify(&path).ok();
+        let is_listed = listed.as_ref().is_none_or(|listed| listed.names(&name));
+        match found {
+            Some(found) if listed.as_ref().is_none_or(|listed| listed.knows(&found)) => {
+                let header = found.header;
+                let file = well_named(dir, &name, header.uid, header.version)
+                    .map_err(failed(path.clone()))?;
+                if file != name {
+                    findings
+                        .repairs
+                        .push(format!("snapshots/{name} was renamed to {file}, which it is"));
+                }
+                let entry = Entry {
+                    file,
+                    version: header.version,
+                    lsn: header.lsn,
+                    created: header.created,
+                    users: found.users,
+                    bytes: found.bytes,
+                };
+                (sound, _) = sound.with_snapshot(header.uid, entry);
+            }
+            // A crash left it, or somebody put it there: nobody leaned on it.
+            Some(_) if !is_listed => {}
+            found => {
+                let broken = free_copy(&path);
+                let is =
+                    if found.is_some() { "another snapshot than was listed" } else { "damaged" };
+                let renamed = broken.file_name().unwrap_or_default().display().to_string();
+                std::fs::rename(&path, &broken).map_err(failed(path))?;
+                findings
+                    .repairs
+                    .push(format!("snapshots/{name} is {is} and was renamed to {renamed}"));
+            }
         }
     }
     for (uid, entries) in &sound.tenants {
@@ -229,6 +266,33 @@ fn sound_manifest(dir: &DataDir, findings: &mut Findings) -> Result<Manifest, Ap
         findings.repairs.push(describe(*uid, newest));
     }
     Ok(sound)
+}
+
+/// The name of a good snapshot: renamed if it had one that is not its own.
+fn well_named(
+    dir: &DataDir,
+    name: &str,
+    uid: TenantUid,
+    version: Version,
+) -> std::io::Result<String> {
+    if snapshot::is_file_name(name, uid, version) {
+        return Ok(name.to_owned());
+    }
+    let file = snapshot::free_name(dir, uid, version);
+    std::fs::rename(dir.snapshots().join(name), dir.snapshots().join(&file))?;
+    Ok(file)
+}
+
+/// A place beside a file for what a repair keeps, which no earlier repair has taken.
+fn free_copy(path: &Path) -> PathBuf {
+    let named = |ending: String| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let others = (2_u32..).map(|number| named(format!(".broken{number}")));
+    let mut all = std::iter::once(named(".broken".to_owned())).chain(others);
+    all.find(|copy| std::fs::symlink_metadata(copy).is_err()).expect("some number is free")
 }
 
 fn describe(uid: TenantUid, newest: Version) -> String {

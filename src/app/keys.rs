@@ -130,17 +130,18 @@ impl KeyStore {
         Ok(Self { folder, index, ring, was_made: !is_there })
     }
 
-    /// Reads the keys of a data directory as [`Self::open`] would, and makes none.
+    /// Reads the keys of a data directory as [`Self::open`] would, and makes none. False if there are none.
     ///
     /// # Errors
     ///
     /// When a file is missing, damaged, empty or open to others, by name.
-    pub fn verify(data_dir: &Path) -> Result<(), KeysError> {
+    pub fn verify(data_dir: &Path) -> Result<bool, KeysError> {
         let folder = data_dir.join(FOLDER);
-        if private_files::is_filled(&folder)? {
+        let is_there = private_files::is_filled(&folder)?;
+        if is_there {
             read_ring(&folder, &read_index(&folder)?)?;
         }
-        Ok(())
+        Ok(is_there)
     }
 
     /// The ring of all keys.

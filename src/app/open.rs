@@ -6,7 +6,7 @@ use crate::config::{self, Settings};
 use crate::domain::history::Keep;
 use crate::domain::policy::{Rules, SecretStorage};
 use crate::http::random;
-use crate::journal::{self, Embedded, InMemory, Journal, OsDisk};
+use crate::journal::{self, Embedded, InMemory, Journal, OsDisk, Reader};
 use crate::store::StoreError;
 use crate::store::data_dir::{Created, DataDir, has_files};
 use crate::store::history::HistoryError;
@@ -87,10 +87,13 @@ fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
         None => Manifest::default().store(dir).map_err(AppError::DataDir)?,
     }
     let disk =
-        OsDisk::open(&folder).map_err(|source| AppError::File { path: folder.clone(), source })?;
-    let (embedded, opened) = Embedded::open(Arc::new(disk), &options(settings))?;
+        || OsDisk::open(&folder).map_err(|source| AppError::File { path: folder.clone(), source });
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let restored = tenant::restore(dir, &embedded, threads)?;
+    // By somebody who only looks: going on with a journal cuts a torn tail and moves its mark, and
+    // a refusal changes nothing.
+    let restored = tenant::restore(dir, &Reader::open(disk()?)?, threads)?;
+    dir.make_folders().map_err(AppError::DataDir)?;
+    let (embedded, opened) = Embedded::open(Arc::new(disk()?), &options(settings))?;
     let torn = opened.torn.map(|torn| {
         format!("a write cut short by a crash was dropped from {} at byte {}: it was never acknowledged", torn.file, torn.offset)
     });

@@ -51,8 +51,9 @@ pub async fn serve(
     tell: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
     let settings = Arc::new(loaded.settings.clone());
-    // Before anything else: a hangup never ends the process, not even while it starts.
+    // Before anything else: these never end the process, not even while it starts.
     let hangup = signal(SignalKind::hangup()).map_err(AppError::Server)?;
+    let user = signal(SignalKind::user_defined1()).map_err(AppError::Server)?;
     logging::start(settings.log.level, settings.log.format);
     // Whatever is made from here on is for its owner alone, also by libraries that do not say so.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
@@ -91,7 +92,7 @@ pub async fn serve(
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
     let server = http_server(&settings, services.clone(), &http, secure)?;
     let handle = server.handle();
-    let signals = Signals::heard(hangup).map_err(AppError::Server)?;
+    let signals = Signals::heard(hangup, user).map_err(AppError::Server)?;
     jobs::resume(&services);
     let expiry = actix_web::rt::spawn(expire::watch(services.clone()));
     services.is_ready.store(true, Ordering::Release);
@@ -188,9 +189,18 @@ pub(super) fn threads(wanted: usize) -> usize {
     }
 }
 
+/// How long a client may take nothing of what was sent to it; then the system ends the connection.
+const UNREAD_LIMIT_MS: u32 = 30_000;
+
 fn bind(address: &str) -> Result<TcpListener, AppError> {
-    TcpListener::bind(address)
-        .map_err(|source| AppError::Bind { address: address.to_owned(), source })
+    let listener = TcpListener::bind(address)
+        .map_err(|source| AppError::Bind { address: address.to_owned(), source })?;
+    // Every connection has it from its listener. What actix asks a body for waits until there is
+    // space in the socket, so nobody here could notice.
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&listener, UNREAD_LIMIT_MS) {
+        log::warn!(error:% = error; "clients that do not read cannot be cut off");
+    }
+    Ok(listener)
 }
 
 fn local_address(listener: &TcpListener) -> String {
@@ -333,12 +343,12 @@ struct Signals {
 }
 
 impl Signals {
-    fn heard(hangup: Signal) -> std::io::Result<Self> {
+    fn heard(hangup: Signal, user: Signal) -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup,
-            user: signal(SignalKind::user_defined1())?,
+            user,
         })
     }
 }

@@ -1,37 +1,63 @@
 //! `dossier check`.
 
-use super::args::Global;
+use super::args::{Global, Output};
 use super::{Failure, settings};
 use crate::app::check::{Findings, check, repair};
 
 pub(super) fn run(global: &Global, is_repair: bool) -> Result<(), Failure> {
     let data_dir = settings(global)?.settings.storage.data_dir;
-    let Findings { facts, problems, repairs, beyond_repair } =
-        if is_repair { repair(&data_dir) } else { check(&data_dir) }?;
-    for fact in &facts {
-        println!("  ✓ {fact}");
+    let findings = if is_repair { repair(&data_dir) } else { check(&data_dir) }?;
+    if global.output == Output::Json {
+        println!("{:#}", json(&findings, is_repair));
     }
-    for problem in &problems {
-        println!("  ✗ {problem}");
-    }
-    for done in &repairs {
-        println!("  → {done}");
+    let Findings { facts, problems, repairs, beyond_repair } = findings;
+    if global.output == Output::Text {
+        tell(&facts, &problems, &repairs);
     }
     if is_repair && !beyond_repair.is_empty() {
         return Err(Failure::new(5, format!("not to be repaired: {}", beyond_repair.join("; "))));
     }
-    match (problems.is_empty(), is_repair) {
-        (true, _) => println!("everything is as it was written"),
-        (false, true) => println!("repaired: start the server, then take a snapshot"),
-        (false, false) => {
-            let count = problems.len();
-            return Err(Failure::new(
-                5,
-                format!(
-                    "{count} problems; `dossier check --repair` does the least that makes it open"
-                ),
-            ));
-        }
+    if !is_repair && !problems.is_empty() {
+        let count = problems.len();
+        return Err(Failure::new(
+            5,
+            format!("{count} problems; `dossier check --repair` does the least that makes it open"),
+        ));
+    }
+    if global.output == Output::Text {
+        println!(
+            "{}",
+            if problems.is_empty() {
+                "everything is as it was written"
+            } else {
+                "repaired: start the server, then take a snapshot"
+            }
+        );
     }
     Ok(())
+}
+
+/// What was found, for programs; `is_good` says what the exit code says.
+fn json(findings: &Findings, is_repair: bool) -> serde_json::Value {
+    let Findings { facts, problems, repairs, beyond_repair } = findings;
+    let is_good = if is_repair { beyond_repair.is_empty() } else { problems.is_empty() };
+    serde_json::json!({
+        "is_good": is_good,
+        "facts": facts,
+        "problems": problems,
+        "repairs": repairs,
+        "beyond_repair": beyond_repair,
+    })
+}
+
+fn tell(facts: &[String], problems: &[String], repairs: &[String]) {
+    for fact in facts {
+        println!("  ✓ {fact}");
+    }
+    for problem in problems {
+        println!("  ✗ {problem}");
+    }
+    for done in repairs {
+        println!("  → {done}");
+    }
 }

@@ -12,7 +12,9 @@ use super::request_log::{self, Body, Entry};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
 use super::timings::Book;
-use super::{PLAIN_JSON, dashboard, health, kv, oauth, openapi, operate, own, patches, v1, v2};
+use super::{
+    PLAIN_JSON, dashboard, health, kv, oauth, openapi, operate, outgoing, own, patches, v1, v2,
+};
 use crate::domain::diff::{self, Difference};
 use crate::domain::json::{self, Builder};
 use crate::domain::time::Version;
@@ -119,6 +121,8 @@ pub async fn dispatch(
     let mut noted = Noted::default();
     let response = answer(raw, services.clone(), &mut noted).await;
     let (response, told) = if is_kept { request_log::told(response) } else { (response, None) };
+    let response = outgoing::in_pieces(&services.unsent, noted.tenant, &head, response)
+        .unwrap_or_else(|problem| problem.answer(dialect_of(head.path())));
     let mut response = incoming.settle(&head, response).await;
     let headers = response.headers_mut();
     if dialect_of(head.path()) == Dialect::V2 {

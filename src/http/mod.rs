@@ -17,6 +17,7 @@ pub mod names;
 pub mod oauth;
 pub mod openapi;
 pub mod operate;
+pub mod outgoing;
 pub mod own;
 mod patches;
 pub mod problem;

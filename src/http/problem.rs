@@ -271,6 +271,14 @@ impl From<Unavailable> for Problem {
     }
 }
 
+impl Problem {
+    /// The 503 of an answer that there is no memory to keep, until its client reads.
+    pub fn unread() -> Self {
+        let text = "Too many answers wait for their clients to read them. Try again later.";
+        Self { retry_after: Some(1), ..Self::new(503, "overloaded", text) }
+    }
+}
+
 impl From<TenantError> for Problem {
     fn from(error: TenantError) -> Self {
         let busy = |status: u16, code: &'static str, message: &str| Self {

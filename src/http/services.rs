@@ -5,6 +5,7 @@ use super::hashing::Hashing;
 use super::names::KnownNames;
 use super::oauth::UsedAssertions;
 use super::operate::Operations;
+use super::outgoing::Unsent;
 use super::problem::Problem;
 use super::rate::Rates;
 use super::request_log::RequestLog;
@@ -45,6 +46,8 @@ pub struct Services {
     pub is_ready: AtomicBool,
     /// How often each client asks.
     pub rates: Rates,
+    /// Answers that wait for their clients to read them.
+    pub unsent: Arc<Unsent>,
     /// Finished exports.
     pub exports: Exports,
     /// How many requests there are and how long they take.
@@ -115,6 +118,7 @@ impl Services {
             journal,
             is_ready: AtomicBool::new(false),
             rates: Rates::default(),
+            unsent: Arc::default(),
             exports: Exports::default(),
             timings: Timings::default(),
             is_test_mode: settings.test.enabled,

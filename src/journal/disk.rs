@@ -1,7 +1,7 @@
 //! The folder of a journal, as far as an engine needs it.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -150,11 +150,12 @@ impl Disk for OsDisk {
     }
 
     fn read_part(&self, name: &str, offset: u64, size_bytes: usize) -> io::Result<Vec<u8>> {
-        let file = File::open(self.path(name))?;
-        let left = file.metadata()?.len().saturating_sub(offset);
-        let size_bytes = usize::try_from(left).unwrap_or(usize::MAX).min(size_bytes);
-        let mut part = vec![0; size_bytes];
-        file.read_exact_at(&mut part, offset)?;
+        // Up to what the file ends with *while it is read*: a segment that is being closed gives
+        // back the space allocated ahead, so its size of a moment ago says nothing.
+        let mut file = File::open(self.path(name))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut part = Vec::with_capacity(size_bytes);
+        file.take(u64::try_from(size_bytes).unwrap_or(u64::MAX)).read_to_end(&mut part)?;
         Ok(part)
     }
 
@@ -233,5 +234,28 @@ mod tests {
         }
         file.truncate(2).unwrap();
         assert_eq!(disk.read("x").unwrap(), b"ab");
+    }
+
+    #[test]
+    fn a_part_of_a_file_that_grows_and_shrinks_meanwhile_is_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = OsDisk::open(&folder.path().join("journal")).unwrap();
+        let file = disk.create("x").unwrap();
+        file.write_at(b"written", 0).unwrap();
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                    file.truncate(1 << 16).unwrap();
+                    file.truncate(7).unwrap();
+                }
+            });
+            for _ in 0..20_000 {
+                let part = disk.read_part("x", 0, 1 << 20);
+                is_done.store(part.is_err(), std::sync::atomic::Ordering::Relaxed);
+                assert!(part.unwrap().starts_with(b"written"));
+            }
+            is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 }

@@ -113,7 +113,7 @@ pub enum JournalError {
 }
 
 /// What a person can do about damage.
-pub(super) const REMEDY: &str = "nothing was changed; put the file back from a backup, or see `dossier check` and then `dossier repair`";
+pub(super) const REMEDY: &str = "nothing was changed; put the file back from a backup, or see `dossier check` and then `dossier check --repair`";
 
 impl JournalError {
     pub(super) fn damaged(file: &str, offset: u64, reason: impl Into<String>) -> Self {

@@ -69,18 +69,45 @@ impl DataDir {
         let is_new = !has_format(path)?;
         let lock = lock(path)?;
         let dir = Self { root: path.to_owned(), _lock: lock };
-        for folder in [dir.journal(), dir.snapshots(), dir.keys(), dir.tls()] {
+        for folder in [dir.keys(), dir.tls()] {
             make_folder(&folder)?;
         }
         if is_new {
+            dir.make_folders()?;
             write_private(&format_file(path), format!("{TITLE}{FORMAT}\n").as_bytes())?;
         }
         let folders = [dir.root.clone(), dir.journal(), dir.snapshots(), dir.keys(), dir.tls()];
         let mut open_to_others = Vec::new();
-        for folder in folders {
+        for folder in folders.into_iter().filter(|folder| folder.exists()) {
             open_to_others.extend(openness(folder)?);
         }
         Ok((dir, Created { is_new, open_to_others }))
+    }
+
+    /// Takes the data directory at `path` to look at it, or to repair it, and makes nothing in it but
+    /// the file that locks it.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when there is none.
+    pub fn take(path: &Path) -> Result<Self, StoreError> {
+        if !has_format(path)? {
+            let format = format_file(path);
+            let source = io::Error::from(io::ErrorKind::NotFound);
+            return Err(StoreError::io(&format, "open", source));
+        }
+        Ok(Self { root: path.to_owned(), _lock: lock(path)? })
+    }
+
+    /// Makes the folders of journal and snapshots where they are missing. Whoever finds them missing
+    /// in a folder that is not new has looked first whether something was in them.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn make_folders(&self) -> Result<(), StoreError> {
+        for folder in [self.journal(), self.snapshots()] {
+            make_folder(&folder)?;
+        }
+        Ok(())
     }
 
     /// The folder itself.
@@ -244,6 +271,7 @@ fn format_file(root: &Path) -> PathBuf {
 
 /// Whether the folder says its format, and it is one we know; an empty folder says none.
 fn has_format(root: &Path) -> Result<bool, StoreError> {
+    refuse_pipes(root)?;
     let path = format_file(root);
     let damaged = |reason: &str| StoreError::Damaged {
         path: path.clone(),
@@ -266,6 +294,27 @@ fn has_format(root: &Path) -> Result<bool, StoreError> {
         Some(FORMAT) => Ok(true),
         Some(found) if found > FORMAT => Err(StoreError::Newer { path, found, known: FORMAT }),
         Some(_) | None => Err(damaged("it does not name the format of a data directory")),
+    }
+}
+
+/// Refuses what is neither file nor folder where files are read: reading a pipe waits for ever.
+fn refuse_pipes(root: &Path) -> Result<(), StoreError> {
+    let mut paths: Vec<PathBuf> = ["format", "lock", "MANIFEST", "REPAIRED", "admin-client.json"]
+        .map(|name| root.join(name))
+        .into();
+    for folder in ["journal", "snapshots", "keys", "tls"].map(|name| root.join(name)) {
+        if folder.is_dir() {
+            paths.extend(list(&folder)?.into_iter().map(|name| folder.join(name)));
+        }
+    }
+    let is_odd =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    match paths.into_iter().find(is_odd) {
+        None => Ok(()),
+        Some(path) => {
+            let reason = "it is a pipe, a socket or a device; put the file back".to_owned();
+            Err(StoreError::Damaged { path, offset: 0, reason })
+        }
     }
 }
 

@@ -113,6 +113,21 @@ impl Manifest {
         (fresh, dropped.into_iter().map(|entry| entry.file).collect())
     }
 
+    /// Whether this very snapshot counts, under whatever name it lies there.
+    pub fn knows(&self, found: &snapshot::Summary) -> bool {
+        let header = &found.header;
+        self.of(header.uid).iter().any(|entry| {
+            (entry.version, entry.created, entry.users, entry.bytes)
+                == (header.version, header.created, found.users, found.bytes)
+                && header.lsn <= entry.lsn
+        })
+    }
+
+    /// Whether a file of this name counts.
+    pub fn names(&self, file: &str) -> bool {
+        self.tenants.values().flatten().any(|entry| entry.file == file)
+    }
+
     /// The list without a tenant, and the files that then no longer count.
     #[must_use]
     pub fn without_tenant(&self, uid: TenantUid) -> (Self, Vec<String>) {

@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 mod after_repair;
+mod misplaced;
 
 const KIB: usize = 1 << 10;
 

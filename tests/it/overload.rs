@@ -5,7 +5,7 @@ use dossier::domain::entries::{Entry, unique};
 use neighbour::Neighbour;
 use serde_json::json;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -275,4 +275,42 @@ fn very_many_entries_take_no_more_time_each_than_a_few() {
     let best = |count| (0..5).map(|_| time(count)).min().unwrap();
     let (few, many) = (best(500), best(20_000));
     assert!(many < 8 * few, "{few:?} each of a few, {many:?} each of very many");
+}
+
+#[test]
+fn answers_that_are_not_read_take_no_memory_without_bound() {
+    let server = Setup::default().start();
+    let fill = "f".repeat(10 << 10);
+    for number in 0..100 {
+        let body =
+            format!(r#"{{"email":"u{number}@example.com","user_metadata":{{"f":"{fill}"}}}}"#);
+        server.json("POST", "/api/v2/users", &body).expect(201);
+    }
+    let before = memory_kib(&server, "VmRSS");
+    let request = format!(
+        "GET /api/v2/users?per_page=100 HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\n\r\n",
+        server.address(),
+        server.admin()
+    );
+    let clients: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut client = TcpStream::connect(server.address()).unwrap();
+            rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4 << 10).unwrap();
+            client.write_all(request.repeat(12).as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    // All are being answered, or were told that it is too much.
+    for mut client in &clients {
+        let mut start = [0; 12];
+        client.read_exact(&mut start).unwrap();
+        assert!([b"HTTP/1.1 200", b"HTTP/1.1 503"].contains(&&start), "{start:?}");
+    }
+    server.get("/api/v2/users?per_page=1").expect(200);
+    let taken = memory_kib(&server, "VmHWM") - before;
+    assert!(taken < 300 << 10, "{taken} KiB");
+    drop(clients);
+    until("lists are answered again", || {
+        (server.get("/api/v2/users?per_page=100").status == 200).then_some(())
+    });
 }

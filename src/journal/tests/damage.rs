@@ -37,7 +37,7 @@ pub(super) fn bits_of(name: &str, bytes: &[u8]) -> impl Iterator<Item = usize> +
 fn check_refused(disk: &SimDisk, file: &str) {
     let error = recover(disk).expect_err("damage must be refused").to_string();
     assert!(error.contains(file), "{error:?} should name {file}");
-    assert!(error.contains("dossier repair") || error.contains("belongs to"), "{error}");
+    assert!(error.contains("dossier check --repair") || error.contains("belongs to"), "{error}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub fn is_name(name: &str) -> bool {
 const MAX_NAME_BYTES: usize = 20 + 1 + 20 + 1 + 10 + ENDING.len();
 
 /// Whether `name` is one a snapshot of this tenant at this version can have.
-pub(super) fn is_file_name(name: &str, uid: TenantUid, version: Version) -> bool {
+pub fn is_file_name(name: &str, uid: TenantUid, version: Version) -> bool {
     let middle =
         name.strip_prefix(&format!("{uid}-{version}")).and_then(|rest| rest.strip_suffix(ENDING));
     match middle.map(|middle| (middle, middle.strip_prefix('-'))) {

@@ -1,0 +1,152 @@
+//! The body of an answer as it goes out, and how much of what nobody reads is kept.
+//!
+//! actix copies each piece a body gives into the buffer of its connection, however large it is, and
+//! asks for the next one when little of that is left. So a large body gives small pieces: what a
+//! client does not read stays where it is, and of a document, in the document. Answers that were
+//! made for one request alone, lists above all, are counted until they are on their way, and beyond
+//! a limit of such bytes the next one is refused instead of kept.
+
+use super::problem::Problem;
+use crate::store::format::TenantUid;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::Method;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use dashmap::DashMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+/// What a body gives at once; a smaller one is given whole.
+const PIECE_BYTES: usize = 32 << 10;
+
+/// Bytes of all answers that wait for their clients to read.
+const ALL_BYTES: usize = 128 << 20;
+
+/// Of one tenant.
+const TENANT_BYTES: usize = 48 << 20;
+
+/// How much waits for clients to read it.
+#[derive(Debug, Default)]
+pub struct Unsent {
+    all: AtomicUsize,
+    tenants: DashMap<TenantUid, usize>,
+}
+
+impl Unsent {
+    /// Counts an answer until the guard is dropped; none when there is too much already.
+    fn hold(self: &Arc<Self>, tenant: Option<TenantUid>, size_bytes: usize) -> Option<Held> {
+        let all = self.all.fetch_add(size_bytes, Ordering::Relaxed);
+        let own = tenant.map_or(0, |uid| {
+            let mut own = self.tenants.entry(uid).or_default();
+            let before = *own;
+            *own += size_bytes;
+            before
+        });
+        let held = Held { unsent: self.clone(), tenant, size_bytes };
+        // One answer passes always, however large: it is bounded by what a list may be.
+        let is_too_much = |before: usize, limit| before > 0 && before + size_bytes > limit;
+        (!is_too_much(all, ALL_BYTES) && !is_too_much(own, TENANT_BYTES)).then_some(held)
+    }
+}
+
+/// An answer that is counted.
+struct Held {
+    unsent: Arc<Unsent>,
+    tenant: Option<TenantUid>,
+    size_bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.unsent.all.fetch_sub(self.size_bytes, Ordering::Relaxed);
+        if let Some(uid) = self.tenant {
+            self.unsent.tenants.remove_if_mut(&uid, |_, own| {
+                *own = own.saturating_sub(self.size_bytes);
+                *own == 0
+            });
+        }
+    }
+}
+
+/// Readies the body of an answer for a client that may read it slowly, or never.
+///
+/// # Errors
+/// 503 for an answer that only tells, when too much waits to be read already.
+pub fn in_pieces(
+    unsent: &Arc<Unsent>,
+    tenant: Option<TenantUid>,
+    request: &HttpRequest,
+    response: HttpResponse,
+) -> Result<HttpResponse, Problem> {
+    let is_large = match response.body().size() {
+        BodySize::Sized(bytes) => usize::try_from(bytes).is_ok_and(|bytes| bytes > PIECE_BYTES),
+        BodySize::None | BodySize::Stream => false,
+    };
+    if !is_large {
+        return Ok(response);
+    }
+    let (response, body) = response.into_parts();
+    let body = match body.try_into_bytes() {
+        Ok(bytes) => bytes,
+        Err(body) => return Ok(response.set_body(body)),
+    };
+    // What others hold too, as the state does its documents, is not kept by this answer.
+    let held = body.is_unique().then(|| unsent.hold(tenant, body.len()));
+    let held = match held {
+        Some(None) if *request.method() == Method::GET => {
+            return Err(Problem::unread());
+        }
+        Some(held) => held,
+        None => None,
+    };
+    Ok(response.set_body(BoxBody::new(Pieces { left: body, _held: held })))
+}
+
+/// A body that is given piece by piece.
+struct Pieces {
+    left: Bytes,
+    _held: Option<Held>,
+}
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(u64::try_from(self.left.len()).unwrap_or(u64::MAX))
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let left = &mut self.get_mut().left;
+        let piece = left.split_to(left.len().min(PIECE_BYTES));
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
+
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        Err(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unsent_is_counted_for_all_and_for_each_tenant() {
+        let unsent = Arc::new(Unsent::default());
+        let (one, other) = (Some(TenantUid(1)), Some(TenantUid(2)));
+        let large = unsent.hold(one, TENANT_BYTES + 1).expect("one answer passes always");
+        assert!(unsent.hold(one, 1).is_none());
+        let next = unsent.hold(other, TENANT_BYTES).expect("another tenant has its own");
+        drop(large);
+        assert!(unsent.hold(one, TENANT_BYTES).is_some());
+        assert!(unsent.hold(None, ALL_BYTES).is_none());
+        drop(next);
+        assert_eq!((unsent.all.load(Ordering::Relaxed), unsent.tenants.len()), (0, 0));
+    }
+}
