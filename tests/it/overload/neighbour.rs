@@ -111,9 +111,6 @@ fn during<T>(
             let (is_over, answered, refused, admin, fill) =
                 (&is_over, &answered, &refused, &admin, &fill);
             scope.spawn(move || {
-                // The storm comes from elsewhere: here it must not take the processor away from
-                // the neighbour's own client. (On Linux this concerns this thread alone.)
-                rustix::process::setpriority_process(None, 19).unwrap();
                 let json = ("Content-Type", "application/json");
                 let mut connection = Connection::open(server.address()).unwrap();
                 while !is_over.load(Ordering::Acquire) {
