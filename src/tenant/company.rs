@@ -12,6 +12,10 @@ use std::time::Instant;
 /// How long a tenant counts as company after its last request.
 const LINGERS_MS: u64 = 1_000;
 
+/// How long somebody small is made way for after its last request: long enough for whoever works,
+/// and no more than a part of the time for whoever looks once a second.
+const LIGHT_LINGERS_MS: u64 = 250;
+
 /// No tenant's number.
 const NOBODY: u64 = u64::MAX;
 
@@ -53,7 +57,7 @@ impl Company {
         {
             self.mixed.store(self.elapsed_ms() + 1, Ordering::Relaxed);
         }
-        self.is_recent(&self.mixed)
+        self.is_recent(&self.mixed, LINGERS_MS)
     }
 
     /// Notes that a tenant which came asks for little.
@@ -64,7 +68,8 @@ impl Company {
 
     /// Whether another tenant than this is being served, and asks for little.
     pub(super) fn has_light(&self, beside: TenantUid) -> bool {
-        self.is_recent(&self.light_at) && self.light.load(Ordering::Relaxed) != beside.0
+        self.is_recent(&self.light_at, LIGHT_LINGERS_MS)
+            && self.light.load(Ordering::Relaxed) != beside.0
     }
 
     /// Nanoseconds since the beginning.
@@ -72,9 +77,9 @@ impl Company {
         u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX / 2)
     }
 
-    fn is_recent(&self, moment: &AtomicU64) -> bool {
+    fn is_recent(&self, moment: &AtomicU64, lingers_ms: u64) -> bool {
         let moment = moment.load(Ordering::Relaxed);
-        moment != 0 && self.elapsed_ms() < moment + LINGERS_MS
+        moment != 0 && self.elapsed_ms() < moment + lingers_ms
     }
 
     fn elapsed_ms(&self) -> u64 {
