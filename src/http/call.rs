@@ -2,6 +2,7 @@
 
 mod body;
 mod caller;
+mod lent;
 mod tags;
 mod writing;
 
@@ -23,6 +24,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 pub use body::{essence, utf8};
+pub use lent::SECRETS;
 
 /// One request on its way through a handler.
 pub struct Call {

@@ -220,6 +220,80 @@ fn an_operator_cannot_come_to_the_files_by_way_of_a_login_link() {
 }
 
 #[test]
+fn nor_by_way_of_the_secret_of_a_client_that_has_them() {
+    let server = Server::start();
+    let (id, secret) = server.admin_client();
+    let cookie = signed_in(&server, &["dossier:operator"], "{}");
+    let mut scopes = Bearer::admin().scopes;
+    scopes.retain(|scope| scope != "dossier:snapshots");
+    let bearer = server.token(&Bearer { scopes, ..Bearer::default() });
+    let bearer = ("Authorization", format!("Bearer {bearer}"));
+    let one = format!("/api/v2/clients/{id}");
+    for who in [&bearer, &("Cookie", cookie)] {
+        let ask = |method: &str, target: &str, body: &str| {
+            let headers = [
+                (who.0, who.1.as_str()),
+                ("Content-Type", "application/json"),
+                ("x-dossier-ui", "1"),
+            ];
+            server.request(method, target, &headers, Some(body.as_bytes()))
+        };
+        let own = r#"{"name":"own","app_type":"non_interactive"}"#;
+        let own = ask("POST", "/api/v2/clients", own).expect(201).json();
+        let own = format!("/api/v2/clients/{}", own["client_id"].as_str().unwrap());
+        assert!(ask("GET", &own, "").expect(200).json()["client_secret"].is_string());
+        let made = server.get("/dossier/v1/overview").json()["version"].as_u64().unwrap();
+        let past = format!("/dossier/v1/clients/{id}?as_of={made}");
+        for target in [one.as_str(), "/api/v2/clients?per_page=100", "/api/clients", &past] {
+            let told = ask("GET", target, "").expect(200);
+            assert!(told.text().contains(&id), "{target}");
+            assert!(!told.text().contains(&secret), "{target}");
+            assert!(server.get(target).text().contains(&secret), "{target}");
+        }
+        for (method, target, body) in [
+            ("PATCH", "", r#"{"client_secret":"as long as a secret has to be"}"#),
+            ("PATCH", "", r#"{"name":"x","token_endpoint_auth_method":"client_secret_basic"}"#),
+            ("POST", "/rotate-secret", "{}"),
+        ] {
+            ask(method, &format!("{one}{target}"), body).expect(403);
+            ask(method, &format!("{own}{target}"), body).expect(200);
+        }
+        ask("PATCH", &one, r#"{"description":"of no use for that"}"#).expect(200);
+    }
+    server.json("POST", &format!("{one}/rotate-secret"), "{}").expect(200);
+}
+
+#[test]
+fn in_a_data_directory_from_before_the_configuration_gives_the_scope() {
+    let mut server = Server::start();
+    let file = format!("{SNAPSHOTS}/{}", taken(&server, 1));
+    let (id, secret) = server.admin_client();
+    let grants = server.get("/api/v2/client-grants").expect(200).json();
+    let grant = grants.as_array().unwrap().iter().find(|one| one["client_id"] == id).unwrap();
+    let mut scopes = grant["scope"].as_array().unwrap().clone();
+    scopes.retain(|scope| scope != "dossier:snapshots");
+    let target = format!("/api/v2/client-grants/{}", grant["id"].as_str().unwrap());
+    server.json("PATCH", &target, &json!({ "scope": scopes }).to_string()).expect(200);
+    let with_its_own = |server: &Server| {
+        let (code, token) = command(server, &["token", "create"]);
+        assert_eq!(code, 0, "{token}");
+        let bearer = format!("Bearer {}", token.trim());
+        server.request("GET", &file, &[("Authorization", &bearer)], None).status
+    };
+    assert_eq!(with_its_own(&server), 403);
+    let given = format!(
+        "[[tenant]]\nid = \"default\"\n[[tenant.client]]\nclient_id = \"{id}\"\nclient_secret = \"{secret}\"\nscopes = [\"*\"]\n"
+    );
+    server.kill9();
+    let mut server = Server::on(server.into_folder(), Setup::default().config(&given));
+    assert_eq!(with_its_own(&server), 200);
+    // It stays given.
+    server.kill9();
+    let server = Server::on(server.into_folder(), Setup::default());
+    assert_eq!(with_its_own(&server), 200);
+}
+
+#[test]
 fn in_memory_there_are_none() {
     let server = Setup::default().set("storage.mode=memory").start();
     let told = listed(&server);

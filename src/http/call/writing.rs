@@ -31,7 +31,8 @@ impl Call {
         if let Some(bounds) = &self.bounds {
             bounds.check(command)?;
         }
-        Ok(allows(&self.caller, command)?)
+        allows(&self.caller, command)?;
+        Ok(self.may_prove(command)?)
     }
 
     /// Asks the tenant for a change, if the caller may.
@@ -56,7 +57,9 @@ impl Call {
             bounds.check(&command)?;
         }
         let may_see = may_see(&self.caller, &command);
+        let may_prove = self.may_prove(&command);
         let permitted = permit(&self.caller, command)?;
+        may_prove?;
         self.ask(permitted, condition, channel).await.map_err(|mut error| {
             if let TenantError::Rejected(Rejection::PreconditionFailed { changed, .. }) = &mut error
                 && !may_see

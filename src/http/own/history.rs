@@ -14,7 +14,7 @@ use crate::domain::permit::{Forbidden, READ_USER, permit_read};
 use crate::domain::scope::Scope;
 use crate::domain::time::{Timestamp, Version};
 use crate::http::answer::{answer_at, json as answer_json, show};
-use crate::http::call::Call;
+use crate::http::call::{Call, SECRETS};
 use crate::http::openapi::detail::Detail;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Answering, Dialect, Route};
@@ -31,7 +31,6 @@ use std::sync::Arc;
 /// user's own token is not among them.
 const READ_PAST: &[Scope] = &[Scope::READ_USERS];
 const READ_CLIENTS: &[Scope] = &[Scope::READ_CLIENTS];
-const SECRETS: &[Scope] = &[Scope::READ_CLIENT_KEYS, Scope::READ_CLIENT_CREDENTIALS];
 
 const fn get(
     path: &'static str,
@@ -216,7 +215,7 @@ fn shown(call: &Call, was: &Was) -> Option<(Version, String)> {
     match was {
         Was::User(document) => Some((document.version(), document.json().to_owned())),
         Was::Client(client) => {
-            let with_secrets = call.caller.has_any(SECRETS);
+            let with_secrets = call.sees_secrets(&client.id, SECRETS);
             Some((client.version, client.to_json(call.tenant.id(), with_secrets)))
         }
         Was::Resource { .. } | Was::Gone | Was::Erased => None,

@@ -95,8 +95,9 @@ fn shown(client: &Client, with_secret: bool) -> String {
     out.finish()
 }
 
-fn sees_secrets(call: &Call) -> bool {
-    call.caller.has_any(&[Scope::READ_CLIENT_KEYS])
+/// A client as the caller may see it.
+fn seen(call: &Call, client: &Client) -> String {
+    shown(client, call.sees_secrets(&client.id, &[Scope::READ_CLIENT_KEYS]))
 }
 
 fn written(answer: &Answer) -> Result<&Arc<Client>, Problem> {
@@ -105,9 +106,8 @@ fn written(answer: &Answer) -> Result<&Arc<Client>, Problem> {
 
 fn list(call: &Call) -> Result<HttpResponse, Problem> {
     call.query.only(&["access_token"])?;
-    let with_secrets = sees_secrets(call);
     let clients = call.tenant.published().clients();
-    let texts: Vec<String> = clients.iter().map(|client| shown(client, with_secrets)).collect();
+    let texts: Vec<String> = clients.iter().map(|client| seen(call, client)).collect();
     Ok(json(StatusCode::OK, format!("[{}]", texts.join(","))))
 }
 
@@ -139,7 +139,7 @@ async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     let answer =
         call.write(Channel::V1, Command::UpdateClient { id, patch: Box::new(patch) }).await?;
     let client = written(&answer)?;
-    Ok(answer_at(StatusCode::OK, client.version).body(shown(client, sees_secrets(&call))))
+    Ok(answer_at(StatusCode::OK, client.version).body(seen(&call, client)))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::domain::patch::Patch;
 use crate::domain::permit::Forbidden;
 use crate::domain::resource::ResourceKind;
 use crate::domain::scope::Scope;
-use crate::http::call::Call;
+use crate::http::call::{Call, SECRETS};
 use crate::http::problem::Problem;
 use crate::http::signing_key::{self, SigningKey};
 use crate::http::{patches, random, schema};
@@ -23,9 +23,6 @@ use crate::tenant::Answer;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use std::sync::Arc;
-
-/// Scopes that let a caller see secrets.
-const SECRETS: &[Scope] = &[Scope::READ_CLIENT_KEYS, Scope::READ_CLIENT_CREDENTIALS];
 
 /// What a caller with nothing but `read:client_summary` sees.
 const SUMMARY: &[&str] = &["tenant", "global", "client_id", "app_type", "name", "description"];
@@ -40,8 +37,8 @@ const FULL: &[Scope] = &[
     Scope::UPDATE_CLIENT_KEYS,
 ];
 
-fn shown(call: &Call, client: &Client, fields: Option<&Fields>, with_secrets: bool) -> String {
-    let text = client.to_json(call.tenant.id(), with_secrets);
+fn shown(call: &Call, client: &Client, fields: Option<&Fields>) -> String {
+    let text = client.to_json(call.tenant.id(), call.sees_secrets(&client.id, SECRETS));
     let text = if call.caller.has_any(FULL) {
         text
     } else {
@@ -75,7 +72,7 @@ pub(super) fn get(call: &Call) -> Result<HttpResponse, Problem> {
     if call.is_unchanged(client.version)? {
         return Ok(answer_at(StatusCode::NOT_MODIFIED, client.version).finish());
     }
-    let body = shown(call, &client, fields.as_ref(), call.caller.has_any(SECRETS));
+    let body = shown(call, &client, fields.as_ref());
     Ok(answer_at(StatusCode::OK, client.version).body(body))
 }
 
@@ -122,7 +119,7 @@ pub(super) async fn update(mut call: Call) -> Result<HttpResponse, Problem> {
     let answer =
         call.write(Channel::V2, Command::UpdateClient { id, patch: Box::new(patch) }).await?;
     let client = written(&answer)?;
-    let body = shown(&call, client, None, call.caller.has_any(SECRETS));
+    let body = shown(&call, client, None);
     Ok(answer_at(StatusCode::OK, client.version).body(body))
 }
 
@@ -138,7 +135,7 @@ async fn update_by_dialect(call: &Call, id: String, patch: Patch) -> Result<Http
         Some(client) => client.clone(),
         None => call.tenant.published().client(&id).ok_or_else(Problem::no_client)?,
     };
-    let body = shown(call, &client, None, call.caller.has_any(SECRETS));
+    let body = shown(call, &client, None);
     Ok(answer_at(StatusCode::OK, client.version).body(body))
 }
 
@@ -181,12 +178,9 @@ pub(super) fn list(call: &Call) -> Result<HttpResponse, Problem> {
     let part = Part::described(call, about)?;
     let part = if call.query.get("q").is_some() { part.after() } else { part };
     let fields = wanted(call)?;
-    let with_secrets = call.caller.has_any(SECRETS);
     let clients = filtered(call)?;
     let id_of = |client: &Arc<Client>| client.id.clone();
-    let text_of = |client: &Arc<Client>| {
-        signing_key::listed(&shown(call, client, fields.as_ref(), with_secrets))
-    };
+    let text_of = |client: &Arc<Client>| signing_key::listed(&shown(call, client, fields.as_ref()));
     Ok(part.answer_with("clients", &clients, id_of, text_of))
 }
 

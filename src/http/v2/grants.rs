@@ -173,11 +173,7 @@ fn get(call: &Call) -> Result<HttpResponse, Problem> {
 /// Who may hand out grants must not thereby become the operator of all tenants, nor have copies of
 /// them.
 fn may_grant(call: &Call, body: &Object) -> Result<(), Problem> {
-    const EACH: [&[Scope]; 2] = [&[Scope::DOSSIER_OPERATOR], &[Scope::DOSSIER_SNAPSHOTS]];
-    let scopes = body.get_strings("scope").unwrap_or_default();
-    let wanted =
-        |own: &&[Scope]| own.iter().any(|own| scopes.iter().any(|name| name == own.name()));
-    match EACH.into_iter().filter(wanted).find(|own| !call.caller.has_any(own)) {
+    match call.beyond(&body.get_strings("scope").unwrap_or_default()) {
         Some(expected) => Err(Forbidden::Members { expected }.into()),
         None => Ok(()),
     }
