@@ -81,6 +81,9 @@ pub fn in_pieces(
     request: &HttpRequest,
     response: HttpResponse,
 ) -> Result<HttpResponse, Problem> {
+    if *request.method() == Method::HEAD {
+        return Ok(response.map_body(|_, body| BoxBody::new(Unheard(body.size()))));
+    }
     let is_large = match response.body().size() {
         BodySize::Sized(bytes) => usize::try_from(bytes).is_ok_and(|bytes| bytes > PIECE_BYTES),
         BodySize::None | BodySize::Stream => false,
@@ -103,6 +106,24 @@ pub fn in_pieces(
         None => None,
     };
     Ok(response.set_body(BoxBody::new(Pieces { left: body, _held: held })))
+}
+
+/// The body of an answer to HEAD: actix would take all of it, if only to throw it away.
+struct Unheard(BodySize);
+
+impl MessageBody for Unheard {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        self.0
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(None)
+    }
 }
 
 /// A body that is given piece by piece.
@@ -135,6 +156,23 @@ impl MessageBody for Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::body::to_bytes;
+    use actix_web::test::TestRequest;
+    use futures_util::StreamExt;
+
+    #[actix_rt::test]
+    async fn who_asks_for_the_head_alone_has_nothing_read_or_kept_for_them() {
+        let unsent = Arc::new(Unsent::default());
+        let head = TestRequest::default().method(Method::HEAD).to_http_request();
+        let whole = HttpResponse::Ok().body(vec![b'x'; 4 * PIECE_BYTES]);
+        let size = whole.body().size();
+        let told = in_pieces(&unsent, None, &head, whole).unwrap();
+        assert_eq!((told.body().size(), unsent.all.load(Ordering::Relaxed)), (size, 0));
+        assert!(to_bytes(told.into_body()).await.unwrap().is_empty());
+        let endless = futures_util::stream::repeat(()).map(|()| Ok::<_, Infallible>(Bytes::new()));
+        let told = in_pieces(&unsent, None, &head, HttpResponse::Ok().streaming(endless)).unwrap();
+        assert!(to_bytes(told.into_body()).await.unwrap().is_empty());
+    }
 
     #[test]
     fn what_is_unsent_is_counted_for_all_and_for_each_tenant() {

@@ -424,3 +424,13 @@ fn a_body_that_waits_for_leave_gets_it_or_an_answer() {
         assert!(told.text.contains(&format!("HTTP/1.1 {status}")), "{first:?} {told:?}");
     }
 }
+
+#[test]
+fn behind_a_head_of_what_never_ends_the_next_request_is_answered() {
+    let server = Server::start();
+    let mut connection = server.connect();
+    let headers = [("Authorization", server.admin())];
+    let told = connection.send("HEAD", "/api/v2/events", &headers, None).unwrap().expect(200);
+    assert_eq!(told.header("content-type"), Some("text/event-stream"));
+    connection.send("GET", "/livez", &[], None).unwrap().expect(200);
+}
