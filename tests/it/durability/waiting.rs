@@ -15,6 +15,9 @@ use dossier::tenant::{
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+/// Long enough for a tenant that is free, on a machine that is not; each test waits for it once.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// A tenant whose actor has a thread of its own.
 struct Bench {
     disk: SimDisk,
@@ -77,7 +80,7 @@ fn user(account: &str) -> Command {
 #[test]
 fn a_write_whose_turn_does_not_come_in_time_is_never_made() {
     System::new().block_on(async {
-        let bench = Bench::start(Duration::from_millis(100)).await;
+        let bench = Bench::start(SHORT).await;
         let before = bench.tenant.published().version();
         let held = bench.hold_turns();
         assert_eq!(bench.make("late").await.unwrap_err(), TenantError::Busy);
@@ -106,7 +109,7 @@ async fn until_made(bench: &Bench, account: &str) -> Answer {
 #[test]
 fn a_write_that_began_is_unknown_until_the_disk_has_spoken() {
     System::new().block_on(async {
-        let bench = Bench::start(Duration::from_millis(100)).await;
+        let bench = Bench::start(SHORT).await;
         bench.disk.hold_syncs();
         assert_eq!(bench.make("held").await.unwrap_err(), TenantError::TimedOut);
         assert!(!bench.is_there("held"));
