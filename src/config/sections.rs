@@ -189,7 +189,7 @@ sections! {
         /// that it is answered 503, outcome unknown.
         reply_timeout: Duration = duration "2s" "10ms" to "60s", restart;
         /// Bytes of request bodies of one tenant that are worked on at the same time, each body as at
-        /// least 4 KiB; more wait, and beyond 64 times as much requests are answered 503.
+        /// least 16 KiB; more wait, and beyond 64 times as much requests are answered 503.
         in_flight_bytes ("in_flight"): u64 = size "1MiB" "64KiB" to "1GiB", restart;
         /// Threads that run tenants.
         arbiters: usize = count "0" ["threads"] "1" to "256" zero "one for each CPU core", restart;
