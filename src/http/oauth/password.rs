@@ -116,7 +116,7 @@ async fn signed_in(
     stored: String,
 ) -> Result<Document, Problem> {
     let id = UserId::parse(found.id()).map_err(|_| Problem::internal())?;
-    let rehash = rehash(call, plain, &stored).await?;
+    let rehash = rehash(call, plain, &stored).await;
     let renewed = rehash.as_ref().map(|rehash| rehash.to.expose().to_owned());
     let command = Command::SignIn { id, ip: call.peer(), rehash };
     let answer =
@@ -137,13 +137,14 @@ async fn signed_in(
 }
 
 /// A hash of today for a password that is kept in an older way.
-async fn rehash(call: &Call, plain: &str, stored: &str) -> Result<Option<Rehash>, Problem> {
+async fn rehash(call: &Call, plain: &str, stored: &str) -> Option<Rehash> {
     let from = PasswordHash::from_stored(stored);
     if !from.is_outdated() {
-        return Ok(None);
+        return None;
     }
-    let to = call.services.hash_password(&call.tenant, plain.to_owned()).await?;
-    Ok(Some(Rehash { from, to: PasswordHash::from_stored(to) }))
+    // Whose password is right is let in also when this has to wait for another sign-in.
+    let to = call.services.hash_password(&call.tenant, plain.to_owned()).await.ok()?;
+    Some(Rehash { from, to: PasswordHash::from_stored(to) })
 }
 
 /// Whether people may sign up at a connection by themselves.
