@@ -139,11 +139,10 @@ pub(super) struct Spent {
     pub(super) lost_ns: u64,
 }
 
-/// Does `work` and measures how long it kept this thread.
-pub(super) async fn measured<W: Future>(work: W) -> (W::Output, Spent) {
+/// Does `work` and adds up how long it kept this thread.
+pub(super) async fn measured<W: Future>(work: W, spent: &mut Spent) -> W::Output {
     let mut work = pin!(work);
-    let mut spent = Spent::default();
-    let done = poll_fn(|context| {
+    poll_fn(|context| {
         let (begun, processor_begun) = (Instant::now(), processor_ns());
         let polled = work.as_mut().poll(context);
         let busy_ns = processor_ns().saturating_sub(processor_begun);
@@ -152,8 +151,7 @@ pub(super) async fn measured<W: Future>(work: W) -> (W::Output, Spent) {
         spent.lost_ns += took_ns.saturating_sub(busy_ns);
         polled
     })
-    .await;
-    (done, spent)
+    .await
 }
 
 /// How long this thread had a processor.
@@ -263,7 +261,8 @@ mod tests {
             while processor_ns() - begun < 5 * MS {}
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         };
-        let ((), spent) = measured(busy).await;
+        let mut spent = Spent::default();
+        measured(busy, &mut spent).await;
         assert!((5 * MS..45 * MS).contains(&spent.busy_ns), "{spent:?}");
     }
 }

@@ -9,7 +9,7 @@
 
 use super::company::Company;
 use super::handle::TenantError;
-use super::pace::{Account, Booked, cost_of, measured};
+use super::pace::{Account, Booked, Spent, cost_of, measured};
 use crate::store::format::TenantUid;
 use std::future::Future;
 use std::sync::Arc;
@@ -73,11 +73,8 @@ impl Room {
         if booked.wait_ns > 0 {
             tokio::time::sleep(Duration::from_nanos(booked.wait_ns)).await;
         }
-        let (done, spent) = measured(work).await;
-        self.account.settle(booked, spent.busy_ns);
-        let (now, workers) = (self.company.elapsed_ns(), self.account.workers());
-        self.company.strain.note(now, workers, cost_of(spent.busy_ns), spent.lost_ns);
-        Ok(done)
+        let mut bill = Bill { room: self, booked, spent: Spent::default() };
+        Ok(measured(work, &mut bill.spent).await)
     }
 
     fn book(&self, timeout: Duration) -> Result<Booked, TenantError> {
@@ -133,6 +130,21 @@ impl Room {
             Ok(Ok(place)) => Ok(Place(place)),
             Ok(Err(_)) | Err(_) => Err(TenantError::Busy),
         }
+    }
+}
+
+/// Puts what work cost on its tenant's account, also when its caller hung up in the midst of it.
+struct Bill<'a> {
+    room: &'a Room,
+    booked: Booked,
+    spent: Spent,
+}
+
+impl Drop for Bill<'_> {
+    fn drop(&mut self) {
+        let (Room { account, company, .. }, Spent { busy_ns, lost_ns }) = (self.room, self.spent);
+        account.settle(self.booked, busy_ns);
+        company.strain.note(company.elapsed_ns(), account.workers(), cost_of(busy_ns), lost_ns);
     }
 }
 
@@ -204,6 +216,21 @@ mod tests {
         let refused = flood.pace(Duration::from_millis(1), async {}).now_or_never();
         assert_eq!(refused, Some(Err(TenantError::Busy)), "it would wait for too long");
         next.await.unwrap();
+    }
+
+    #[actix_rt::test]
+    async fn what_was_done_for_a_caller_that_hung_up_is_paid_back_too() {
+        let company = Arc::default();
+        let (flood, small) = (of(OWN, UNIT_BYTES, &company), of(OTHER, UNIT_BYTES, &company));
+        small.pace(LONG, async {}).await.unwrap();
+        flood.pace(LONG, async {}).await.unwrap();
+        let left = async {
+            toil(Duration::from_millis(10));
+            std::future::pending::<()>().await;
+        };
+        assert!(flood.pace(LONG, left).now_or_never().is_none());
+        small.pace(LONG, async {}).await.unwrap();
+        assert!(flood.pace(LONG, async {}).now_or_never().is_none());
     }
 
     #[actix_rt::test]
