@@ -300,15 +300,17 @@ impl TenantHandle {
                 actix::prelude::SendError::Closed(_) => TenantError::Gone,
             })?;
         let limit = self.0.limits.reply_timeout;
+        let unknown = if is_rehearsal { TenantError::Busy } else { TenantError::TimedOut };
         if let Ok(answered) = tokio::time::timeout(limit, &mut answer).await {
-            return answered.map_err(|_| TenantError::Gone)?;
+            // An actor that ends in the middle of it leaves the outcome open.
+            return answered.map_err(|_| own.give_up().map_or(TenantError::Gone, |_| unknown))?;
         }
         // What never began is refused and never done; what did has its own time from then on.
         let begun = own.give_up().ok_or(TenantError::Busy)?;
         let left = limit.saturating_sub(begun.elapsed());
-        let unknown = if is_rehearsal { TenantError::Busy } else { TenantError::TimedOut };
-        let answered = tokio::time::timeout(left, answer).await.map_err(|_| unknown)?;
-        answered.map_err(|_| TenantError::Gone)?
+        tokio::time::timeout(left, answer)
+            .await
+            .map_or(Err(unknown.clone()), |answered| answered.unwrap_or(Err(unknown)))
     }
 
     /// Removes the keys whose time has come, each user's in a change of its own; returns when

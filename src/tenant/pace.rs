@@ -27,6 +27,9 @@ const UNNOTICED_NS: u64 = 1_000_000;
 /// No debt is remembered beyond this.
 const REMEMBERED_NS: u64 = 50_000_000;
 
+/// Requests that began together and turn out to be costly owe no more than this.
+const MOST_OWED_NS: u64 = 1_000_000_000;
+
 /// The account of one tenant. Its times are nanoseconds of one clock that never goes back.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -91,21 +94,21 @@ impl Account {
     }
 
     /// Puts what a request really cost in the place of what was booked for it.
-    pub(super) fn settle(&self, booked: Booked, measured_ns: u64) {
+    pub(super) fn settle(&self, now: u64, booked: Booked, measured_ns: u64) {
         let cost_ns = cost_of(measured_ns);
         for (paid_at, part_ppm) in [(&self.paid_at, booked.part_ppm), (&self.light_at, LEAST_PPM)] {
             let [spent, taken] = [cost_ns, booked.cost_ns].map(|ns| self.back_in(ns, part_ppm));
-            change(paid_at, |at| at.saturating_add(spent).saturating_sub(taken));
+            change(paid_at, |at| owed(now, at, at.saturating_add(spent).saturating_sub(taken)));
         }
         let typical = self.typical_ns.load(Ordering::Relaxed);
         self.typical_ns.store(typical - typical / 8 + cost_ns / 8, Ordering::Relaxed);
     }
 
     /// Puts on the account that so many bytes of a body are taken.
-    pub(super) fn take(&self, size_bytes: usize, part_ppm: u64) {
+    pub(super) fn take(&self, now: u64, size_bytes: usize, part_ppm: u64) {
         let size_bytes = u64::try_from(size_bytes).unwrap_or(u64::MAX);
         let back = self.back_in(size_bytes.saturating_mul(BYTE_NS), part_ppm);
-        change(&self.paid_at, |at| at.saturating_add(back));
+        change(&self.paid_at, |at| owed(now, at, at.saturating_add(back)));
     }
 
     fn book_light(&self, now: u64, cost_ns: u64) {
@@ -117,6 +120,12 @@ impl Account {
     fn back_in(&self, cost_ns: u64, part_ppm: u64) -> u64 {
         cost_ns.saturating_mul(ALL_PPM) / part_ppm.max(1) / self.workers
     }
+}
+
+/// When all is paid back of what is owed now, where it was to be at `before`: in a second at most,
+/// which is what a caller who is refused is told to wait.
+fn owed(now: u64, before: u64, after: u64) -> u64 {
+    after.min(before.max(now + MOST_OWED_NS))
 }
 
 fn change(cell: &AtomicU64, change: impl Fn(u64) -> u64) {
@@ -169,8 +178,8 @@ mod tests {
     const QUARTER: u64 = ALL_PPM / 4;
 
     /// Ends a request that took so much of a worker.
-    fn spend(account: &Account, booked: Booked, cost_ns: u64) {
-        account.settle(booked, cost_ns - BESIDE_NS);
+    fn spend(account: &Account, now: u64, booked: Booked, cost_ns: u64) {
+        account.settle(now, booked, cost_ns - BESIDE_NS);
     }
 
     #[test]
@@ -180,7 +189,7 @@ mod tests {
             let now = turn * MS;
             let booked = account.book_in_turn(now, QUARTER, MS).unwrap();
             assert_eq!(booked.wait_ns, 0);
-            spend(&account, booked, MS * 9 / 10);
+            spend(&account, now, booked, MS * 9 / 10);
         }
     }
 
@@ -192,7 +201,7 @@ mod tests {
             while now < 1_000 * MS {
                 let booked = account.book_in_turn(now, QUARTER, u64::MAX).unwrap();
                 now += booked.wait_ns.max(1_000);
-                spend(&account, booked, MS / 10);
+                spend(&account, now, booked, MS / 10);
                 served += MS / 10;
             }
             let share = 1_000 * MS * u64::try_from(workers).unwrap() / 4;
@@ -208,8 +217,8 @@ mod tests {
             for turn in 0..1_000 {
                 let now = turn * MS;
                 assert!(light.is_light(now));
-                spend(&light, light.book(now, part_ppm), least * 9 / 10);
-                spend(&heavy, heavy.book(now, part_ppm), least * 3 / 2);
+                spend(&light, now, light.book(now, part_ppm), least * 9 / 10);
+                spend(&heavy, now, heavy.book(now, part_ppm), least * 3 / 2);
             }
             assert!(!heavy.is_light(1_000 * MS));
         }
@@ -218,7 +227,7 @@ mod tests {
     #[test]
     fn requests_that_come_at_once_begin_one_after_the_other() {
         let account = Account::new(2);
-        spend(&account, account.book(0, QUARTER), 5 * MS);
+        spend(&account, 0, account.book(0, QUARTER), 5 * MS);
         let waits: Vec<u64> =
             (0..4).map(|_| account.book_in_turn(0, QUARTER, 100 * MS).unwrap().wait_ns).collect();
         assert!(waits.windows(2).all(|two| two[0] < two[1]), "{waits:?}");
@@ -228,15 +237,26 @@ mod tests {
     #[test]
     fn who_would_wait_too_long_is_told_at_once_and_owes_nothing_for_it() {
         let account = Account::new(1);
-        spend(&account, account.book(0, QUARTER), 5 * MS);
+        spend(&account, 0, account.book(0, QUARTER), 5 * MS);
         assert_eq!(account.book_in_turn(0, QUARTER, 19 * MS), None);
         assert_eq!(account.book_in_turn(0, QUARTER, 20 * MS).unwrap().wait_ns, 20 * MS);
     }
 
     #[test]
+    fn nobody_owes_more_than_a_second_however_costly_what_began_together_was() {
+        let account = Account::new(1);
+        let together: Vec<Booked> = (0..64).map(|_| account.book(0, QUARTER)).collect();
+        for booked in together {
+            spend(&account, 0, booked, 100 * MS);
+        }
+        account.take(0, 1 << 30, QUARTER);
+        assert_eq!(account.book_in_turn(0, QUARTER, u64::MAX).unwrap().wait_ns, MOST_OWED_NS);
+    }
+
+    #[test]
     fn the_bytes_of_a_body_are_waited_for_too() {
         let account = Account::new(1);
-        account.take(100_000, QUARTER);
+        account.take(0, 100_000, QUARTER);
         let waits = account.book_in_turn(0, QUARTER, 100 * MS).unwrap().wait_ns;
         assert_eq!(waits, 100_000 * BYTE_NS * 4);
     }
@@ -245,7 +265,7 @@ mod tests {
     fn a_debt_of_a_time_without_company_is_soon_forgotten() {
         let account = Account::new(1);
         for _ in 0..1_000 {
-            spend(&account, account.book(0, QUARTER), MS);
+            spend(&account, 0, account.book(0, QUARTER), MS);
         }
         account.book(0, QUARTER);
         let waits = account.book_in_turn(0, QUARTER, u64::MAX).unwrap().wait_ns;

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const UNIT_BYTES: usize = 16 << 10;
 
 /// Beside somebody small a tenant has this part of its room.
-const SHARE: usize = 16;
+const SHARE: usize = 8;
 
 /// For each byte that may be in work, so many may wait.
 const WAITING: usize = 64;
@@ -99,7 +99,8 @@ impl Room {
     /// Notes that a body of `size_bytes` was taken.
     pub(super) fn weigh(&self, size_bytes: usize) {
         if self.company.has_light(self.uid) {
-            self.account.take(size_bytes, self.company.strain.part_ppm());
+            let now = self.company.elapsed_ns();
+            self.account.take(now, size_bytes, self.company.strain.part_ppm());
         }
     }
 
@@ -143,8 +144,9 @@ struct Bill<'a> {
 impl Drop for Bill<'_> {
     fn drop(&mut self) {
         let (Room { account, company, .. }, Spent { busy_ns, lost_ns }) = (self.room, self.spent);
-        account.settle(self.booked, busy_ns);
-        company.strain.note(company.elapsed_ns(), account.workers(), cost_of(busy_ns), lost_ns);
+        let now = company.elapsed_ns();
+        account.settle(now, self.booked, busy_ns);
+        company.strain.note(now, account.workers(), cost_of(busy_ns), lost_ns);
     }
 }
 
