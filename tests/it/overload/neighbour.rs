@@ -99,7 +99,7 @@ fn during<T>(
     server: &Server,
     target: &str,
     storm: Storm,
-    threads: usize,
+    (threads, niceness): (usize, i32),
     act: impl FnOnce() -> T,
 ) -> (T, usize, usize) {
     let (is_over, answered, refused) =
@@ -111,6 +111,8 @@ fn during<T>(
             let (is_over, answered, refused, admin, fill) =
                 (&is_over, &answered, &refused, &admin, &fill);
             scope.spawn(move || {
+                // On Linux this concerns this thread alone.
+                rustix::process::setpriority_process(None, niceness).unwrap();
                 let json = ("Content-Type", "application/json");
                 let mut connection = Connection::open(server.address()).unwrap();
                 while !is_over.load(Ordering::Acquire) {
@@ -182,13 +184,19 @@ impl Scene {
 
     /// What the neighbour's writes take without and with a storm, by turns; the requests of the
     /// storm that were answered, and those of them that were refused for overload.
-    fn compare(&self, storm: Storm, threads: usize, rounds: usize, count: usize) -> Compared {
+    fn compare(
+        &self,
+        storm: Storm,
+        clients: (usize, i32),
+        rounds: usize,
+        count: usize,
+    ) -> Compared {
         let mut compared = Compared::default();
         for _ in 0..rounds {
             let times = || times(&self.server, &self.neighbour, &self.own, count);
             compared.quiet.extend(times());
             let (loud, answered, refused) =
-                during(&self.server, &self.target, storm, threads, times);
+                during(&self.server, &self.target, storm, clients, times);
             compared.loud.extend(loud);
             compared.answered += answered;
             compared.refused += refused;
@@ -228,7 +236,7 @@ fn a_neighbour_of_a_storm_waits_at_most_three_times_as_long() {
     let scene = Scene::new();
     for (storm, threads) in STORMS {
         // Other tests may run beside this one: whoever disturbs one try does not disturb all.
-        let tries: Vec<f64> = std::iter::repeat_with(|| scene.compare(storm, threads, 1, 300))
+        let tries: Vec<f64> = std::iter::repeat_with(|| scene.compare(storm, (threads, 0), 1, 300))
             .take(5)
             .map(|mut compared| compared.ratio(500))
             .scan(false, |is_met, ratio| {
@@ -246,8 +254,11 @@ fn a_neighbour_of_a_storm_waits_at_most_three_times_as_long() {
 #[expect(clippy::print_stderr, reason = "what is measured is what it is for")]
 fn measure_what_a_neighbour_notices() {
     let scene = Scene::new();
-    for (storm, threads) in STORMS {
-        let mut compared = scene.compare(storm, threads, 4, 1_000);
+    // A storm's clients have the same claim to the processors as the neighbour's, or, as if they
+    // were on other machines, next to none.
+    let clients = STORMS.iter().flat_map(|&storm| [0, 19].map(|niceness| (storm, niceness)));
+    for ((storm, threads), niceness) in clients {
+        let mut compared = scene.compare(storm, (threads, niceness), 4, 1_000);
         let times = [500, 900, 990].map(|part| {
             let quiet = quantile(&mut compared.quiet, part);
             let loud = quantile(&mut compared.loud, part);
@@ -256,7 +267,7 @@ fn measure_what_a_neighbour_notices() {
         });
         let after = quantile(&mut times_after(&scene), 990);
         eprintln!(
-            "{storm:?} x{threads}: {}; after: p99 {after:.1?}; {} answered, {} refused",
+            "{storm:?} x{threads}, nice {niceness}: {}; after: p99 {after:.1?}; {} answered, {} refused",
             times.join(", "),
             compared.answered,
             compared.refused,
