@@ -21,7 +21,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const UNIT_BYTES: usize = 16 << 10;
 
 /// Beside somebody small a tenant has this part of its room.
-const SHARE: usize = 8;
+const SHARE: usize = 4;
+
+/// It has this part of it while the machine is strained.
+const STRAINED_SHARE: usize = 16;
 
 /// For each byte that may be in work, so many may wait.
 const WAITING: usize = 64;
@@ -90,10 +93,10 @@ impl Room {
         self.account.book_in_turn(now, part_ppm, limit_ns).ok_or(TenantError::Busy)
     }
 
-    /// Whether no more is in work than there is room for beside somebody small.
+    /// Whether no more is in work than there is room for beside somebody small on a strained machine.
     fn is_quiet(&self) -> bool {
         let in_work = self.all - self.units.available_permits().min(self.all);
-        self.waiting.load(Ordering::Relaxed) == 0 && in_work <= (self.all / SHARE).max(1)
+        self.waiting.load(Ordering::Relaxed) == 0 && in_work <= (self.all / STRAINED_SHARE).max(1)
     }
 
     /// Notes that a body of `size_bytes` was taken.
@@ -115,7 +118,8 @@ impl Room {
     ) -> Result<Place, TenantError> {
         let units = size_bytes.div_ceil(UNIT_BYTES).max(1);
         let is_beside = self.company.has_light(self.uid);
-        let taken = if is_beside { units.saturating_mul(SHARE) } else { units };
+        let share = if self.company.strain.is_felt() { STRAINED_SHARE } else { SHARE };
+        let taken = if is_beside { units.saturating_mul(share) } else { units };
         let count = u32::try_from(taken.min(self.all)).unwrap_or(u32::MAX);
         if let Ok(place) = self.units.clone().try_acquire_many_owned(count) {
             return Ok(Place(place));

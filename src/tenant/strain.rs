@@ -55,6 +55,11 @@ impl Strain {
         self.part_ppm.load(Ordering::Relaxed)
     }
 
+    /// Whether there was strain of late.
+    pub(super) fn is_felt(&self) -> bool {
+        self.part_ppm() < MOST_PPM
+    }
+
     /// Takes in that one of `workers` was busy, and waited meanwhile for a processor.
     pub(super) fn note(&self, now: u64, workers: u64, busy_ns: u64, lost_ns: u64) {
         self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
@@ -102,6 +107,7 @@ mod tests {
         let strain = Strain::default();
         work(&strain, 0..1_000, MS * 4 / 10, MS / 100);
         assert_eq!(strain.part_ppm(), MOST_PPM);
+        assert!(!strain.is_felt());
     }
 
     #[test]
