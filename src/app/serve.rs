@@ -353,6 +353,9 @@ impl Signals {
     }
 }
 
+/// How long clients are told that each answer is the last one before connections are closed.
+const NOTICE: Duration = Duration::from_millis(100);
+
 /// Runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once.
 async fn run(
     server: Server,
@@ -374,8 +377,14 @@ async fn run(
         }
     }
     log::info!("stopping: no new connections, finishing what is in flight");
+    services.is_stopping.store(true, Ordering::Release);
     services.is_ready.store(false, Ordering::Release);
-    let drained = tokio::time::timeout(settings.server.shutdown_grace, handle.stop(true));
+    let drained = tokio::time::timeout(settings.server.shutdown_grace, async {
+        // Who is about to send the next request on a connection learns from the answer to this one
+        // that it is the last; on a connection closed beneath it, it would only see a reset.
+        tokio::time::sleep(NOTICE).await;
+        handle.stop(true).await;
+    });
     tokio::select! {
         _ = drained => {}
         _ = terminate.recv() => exit_at_once(),

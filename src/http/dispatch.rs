@@ -21,7 +21,7 @@ use crate::domain::time::Version;
 use crate::store::format::TenantUid;
 use crate::tenant::TenantHandle;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;
@@ -139,6 +139,9 @@ pub async fn dispatch(
         headers.insert(REQUEST_ID.clone(), id);
     }
     add_cors(&head, headers, &services);
+    if services.is_stopping.load(Ordering::Acquire) {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     services.requests.fetch_add(1, Ordering::Relaxed);
     let took = started.elapsed();
     count(&head, &noted, took);

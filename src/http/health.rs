@@ -46,11 +46,14 @@ pub(super) fn history_of(services: &Services) -> &'static str {
     }
 }
 
-/// 200 when all is well; 503 while restoring, stopping, on a full disk, or after a disk failure.
+/// 200 when all is well; 503 while restoring, stopping, on a full disk, after a disk failure, or while
+/// the disk takes longer than a write waits for it.
 fn ready(call: &Call) -> HttpResponse {
     let services = &call.services;
+    let limit = services.settings().actor.reply_timeout;
     let (status, journal) = if services.is_ready.load(Ordering::Acquire) {
         match &services.journal.progress().borrow().health {
+            Health::Ok if services.journal.stats().is_slower_than(limit) => ("degraded", "slow"),
             Health::Ok => ("ok", "ok"),
             Health::Full { .. } => ("degraded", "full"),
             Health::Poisoned { .. } => ("failed", "failed"),

@@ -44,6 +44,8 @@ pub struct Services {
     pub journal: Arc<dyn Journal>,
     /// Whether everything is restored and nothing is being stopped.
     pub is_ready: AtomicBool,
+    /// Set when it stops: every answer is then the last of its connection.
+    pub is_stopping: AtomicBool,
     /// How often each client asks.
     pub rates: Rates,
     /// Answers that wait for their clients to read them.
@@ -117,6 +119,7 @@ impl Services {
             router: Router::new(super::dispatch::TABLES),
             journal,
             is_ready: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             rates: Rates::default(),
             unsent: Arc::default(),
             exports: Exports::default(),

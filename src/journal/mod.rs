@@ -138,4 +138,16 @@ pub struct Stats {
     pub last_sync: std::time::Duration,
     /// How many records wait to be written.
     pub waiting: u64,
+    /// Since when the engine has been at the disk without a pause, and how long the time before took.
+    pub at_disk_since: Option<std::time::Instant>,
+    /// See `at_disk_since`.
+    pub last_at_disk: std::time::Duration,
+}
+
+impl Stats {
+    /// Whether the disk takes longer than `limit` at the moment: the turn under way does, or it is
+    /// under way and the one before did.
+    pub fn is_slower_than(&self, limit: std::time::Duration) -> bool {
+        self.at_disk_since.is_some_and(|since| since.elapsed() > limit || self.last_at_disk > limit)
+    }
 }

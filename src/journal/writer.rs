@@ -60,7 +60,10 @@ impl Writer {
         let _alarm = Alarm { queue: Arc::clone(&self.queue), progress: Arc::clone(&self.progress) };
         let mut spare = Vec::new();
         loop {
-            match self.queue.next(self.due(), self.gather.window(), std::mem::take(&mut spare)) {
+            let work =
+                self.queue.next(self.due(), self.gather.window(), std::mem::take(&mut spare));
+            let begun = self.go_to_disk();
+            match work {
                 Work::Batch { batch, is_flush_wanted } => {
                     self.commit(&batch, is_flush_wanted);
                     spare = batch;
@@ -71,11 +74,25 @@ impl Writer {
                 Work::Close => break,
             }
             self.do_what_is_due();
+            self.come_back(begun);
         }
         self.flush();
         if self.state != State::Poisoned {
             self.mark();
         }
+    }
+
+    /// Tells that from now on the disk is waited for.
+    fn go_to_disk(&self) -> Instant {
+        let begun = Instant::now();
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner).at_disk_since = Some(begun);
+        begun
+    }
+
+    fn come_back(&self, begun: Instant) {
+        let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        stats.at_disk_since = None;
+        stats.last_at_disk = begun.elapsed();
     }
 
     /// When something is to be done even if no record comes.

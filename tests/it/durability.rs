@@ -7,6 +7,7 @@ use dossier::journal::testing::{Fault, Operation, SimDisk};
 use dossier::store::format::TenantUid;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 mod power;
 mod real;
@@ -109,6 +110,31 @@ fn what_is_not_on_disk_is_answered_to_nobody_and_seen_by_nobody() {
         assert_eq!((status, &answer["user_metadata"]), (200, &json!({"a":1,"b":2})));
         assert_eq!(bench.user().await, answer);
         assert_eq!(only(&bench.after_power_cut(&mut || false)), &answer);
+    });
+}
+
+#[test]
+fn while_the_disk_takes_longer_than_a_write_waits_it_is_not_ready() {
+    System::new().block_on(async {
+        let bench = Bench::start().await;
+        assert_eq!(bench.ready().await.0, 200);
+        bench.disk.hold_syncs();
+        let writer = actix_rt::spawn(bench.patch(r#"{"b":2}"#));
+        bench.held().await;
+        let slow = loop {
+            let (status, told) = bench.ready().await;
+            if status == 503 {
+                break told;
+            }
+            assert!(!writer.is_finished());
+            actix_rt::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!((&slow["status"], &slow["journal"]), (&json!("degraded"), &json!("slow")));
+        bench.disk.release_syncs();
+        assert_eq!(writer.await.unwrap().0, 200);
+        while bench.ready().await.0 != 200 {
+            actix_rt::time::sleep(Duration::from_millis(20)).await;
+        }
     });
 }
 

@@ -1,6 +1,6 @@
 //! Starting, stopping, being killed, starting again.
 
-use crate::harness::{Bearer, Connection, PATIENCE, Response, Server, Setup};
+use crate::harness::{Bearer, Connection, PATIENCE, Response, Server, Setup, until};
 use rustix::process::Signal;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -8,6 +8,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 fn create_jane(server: &Server) -> String {
@@ -48,6 +49,43 @@ fn a_stop_with_nothing_in_flight_does_not_wait_for_the_grace() {
     let mut server = Setup::default().set("server.shutdown_grace=10m").start();
     create_jane(&server);
     assert_eq!(server.end_with(Signal::TERM).code(), Some(0));
+}
+
+#[test]
+fn who_sends_one_request_after_the_other_is_told_which_answer_is_the_last() {
+    let mut server = Server::start();
+    let (authorization, address) = (server.admin().to_owned(), server.address().to_owned());
+    let answered = AtomicUsize::new(0);
+    let (status, told) = std::thread::scope(|threads| {
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                threads.spawn(|| {
+                    let headers = [("Authorization", authorization.as_str())];
+                    let mut connection = Connection::open(&address).unwrap();
+                    loop {
+                        let Ok(answer) = connection.send("GET", "/api/v2/users", &headers, None)
+                        else {
+                            return false;
+                        };
+                        answered.fetch_add(1, Ordering::Relaxed);
+                        assert_eq!(answer.status, 200);
+                        if answer.header("connection") == Some("close") {
+                            return true;
+                        }
+                    }
+                })
+            })
+            .collect();
+        until("a hundred answers", || (answered.load(Ordering::Relaxed) > 100).then_some(()));
+        let status = server.end_with(Signal::TERM);
+        (
+            status,
+            clients.into_iter().filter_map(|client| client.join().unwrap().then_some(())).count(),
+        )
+    });
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    // Some may have got no processor in that time.
+    assert!(told >= 6, "{told} of 8");
 }
 
 #[test]
