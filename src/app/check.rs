@@ -1,10 +1,11 @@
 //! Looking at a data directory that no server has open, and making it open again.
 
+use super::declare::ADMIN_CLIENT_FILE;
 use super::keys::KeyStore;
 use super::{AppError, open};
 use crate::domain::time::Version;
 use crate::http::random;
-use crate::journal::{self, Lsn, OsDisk, Reader};
+use crate::journal::{self, JournalError, Lsn, OsDisk, Reader};
 use crate::store::data_dir::{self, DataDir, write_private};
 use crate::store::format::TenantUid;
 use crate::store::manifest::{Entry, Manifest};
@@ -51,6 +52,7 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     }
     dir.make_folders().map_err(AppError::DataDir)?;
     let above = highest_place(&dir)?;
+    put_other_journal_aside(&dir, above, &mut findings)?;
     let repaired = journal::repair(&disk(&dir)?, Lsn::new(above), random::number())?;
     for (file, copy) in &repaired.copies {
         findings.repairs.push(format!("journal/{file} was rewritten; as it was: journal/{copy}"));
@@ -66,6 +68,11 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     }
     let manifest = sound_manifest(&dir, &mut findings)?;
     manifest.store(&dir).map_err(AppError::DataDir)?;
+    if manifest.tenants.is_empty() && repaired.before.journal.is_none() {
+        findings.repairs.push(format!(
+            "every tenant, user and client is lost; remove {ADMIN_CLIENT_FILE} as well, and the next start makes an administrator"
+        ));
+    }
     let upto = repaired.after.last.get().max(above);
     write_private(&repaired_file(&dir), format!("{upto}\n").as_bytes())
         .map_err(AppError::DataDir)?;
@@ -77,7 +84,7 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
 
 fn look_at_all(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
     check_journal(dir, findings)?;
-    let is_journal_good = findings.problems.is_empty();
+    let is_journal_good = findings.problems.is_empty() && !open::was_in_memory(dir);
     check_snapshots(dir, findings);
     check_keys(dir, findings);
     if is_journal_good {
@@ -134,7 +141,37 @@ fn highest_place(dir: &DataDir) -> Result<u64, AppError> {
         .filter_map(|name| snapshot::verify(&dir.snapshots().join(name)).ok())
         .map(|found| found.header.lsn);
     let repaired = tenant::accepted(dir).get();
-    Ok(held.chain([listed, repaired]).max().unwrap_or(0))
+    let synced = open::last_synced(dir)?.map_or(0, |synced| synced.lsn().get());
+    Ok(held.chain([listed, repaired, synced]).max().unwrap_or(0))
+}
+
+/// What another data directory's journal holds is none of ours.
+fn put_other_journal_aside(
+    dir: &DataDir,
+    above: u64,
+    findings: &mut Findings,
+) -> Result<(), AppError> {
+    let Ok(reader) = Reader::open(disk(dir)?) else { return Ok(()) };
+    match open::refuse_other_journal(dir, &reader) {
+        Err(AppError::Journal(JournalError::OfAnother { synced, .. })) => {
+            let copies = journal::put_aside(&disk(dir)?, Lsn::new(above), random::number())?;
+            for (file, copy) in copies {
+                findings.repairs.push(format!(
+                    "journal/{file} is of another journal and was put aside as journal/{copy}"
+                ));
+            }
+            findings.repairs.push(format!(
+                "what the right journal held up to change {synced}, and no snapshot holds, is lost; nothing that is left says how much that was"
+            ));
+        }
+        Err(AppError::Journal(JournalError::Parted { synced, .. })) => {
+            findings.repairs.push(format!(
+                "what was acknowledged here up to change {synced}, behind the place where this copy of the journal parts from it, is lost; nothing that is left says how much that was"
+            ));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    Ok(())
 }
 
 fn take(data_dir: &Path) -> Result<DataDir, AppError> {
@@ -163,6 +200,10 @@ fn check_keys(dir: &DataDir, findings: &mut Findings) {
 }
 
 fn check_journal(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
+    if open::was_in_memory(dir) {
+        findings.facts.push("journal: none, everything of this folder was in memory".to_owned());
+        return Ok(());
+    }
     if !dir.journal().exists() {
         let folder = dir.journal().display().to_string();
         findings.problems.push(format!("{folder} is missing; put it back"));
@@ -179,16 +220,21 @@ fn check_journal(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError>
             problem.file, problem.offset, problem.reason, problem.remedy
         ));
     }
+    if report.problems.is_empty()
+        && let Err(error) = open::refuse_other_journal(dir, &Reader::open(disk(dir)?)?)
+    {
+        findings.problems.push(error.to_string());
+    }
     Ok(())
 }
 
 fn check_snapshots(dir: &DataDir, findings: &mut Findings) {
     match Manifest::load(dir) {
         Ok(manifest) => {
-            let manifest = manifest.unwrap_or_default();
-            if let Err(error) = open::refuse_missing_journal(dir, &manifest) {
+            if let Err(error) = open::refuse_missing_journal(dir, manifest.as_ref()) {
                 findings.problems.push(error.to_string());
             }
+            let manifest = manifest.unwrap_or_default();
             for (uid, entry) in
                 manifest.tenants.iter().flat_map(|(uid, all)| all.iter().map(move |one| (uid, one)))
             {

@@ -6,9 +6,9 @@ use crate::config::{self, Settings};
 use crate::domain::history::Keep;
 use crate::domain::policy::{Rules, SecretStorage};
 use crate::http::random;
-use crate::journal::{self, Embedded, InMemory, Journal, OsDisk, Reader};
+use crate::journal::{self, Embedded, InMemory, Journal, OsDisk, Reader, Synced};
 use crate::store::StoreError;
-use crate::store::data_dir::{Created, DataDir, has_files};
+use crate::store::data_dir::{Created, DataDir, has_files, write_private};
 use crate::store::history::HistoryError;
 use crate::store::manifest::Manifest;
 use crate::tenant::history::{History, HistoryParts, KeepOf, Source};
@@ -49,7 +49,7 @@ pub fn open(settings: &Settings) -> Result<Opened, AppError> {
     let keys = KeyStore::open(dir.root(), clock::now().seconds())?;
     let is_memory = settings.storage.mode == config::StorageMode::Memory;
     let (journal, restored, fixed_lsn, torn) =
-        if is_memory { in_memory(settings) } else { from_disk(settings, &dir)? };
+        if is_memory { in_memory(settings, &dir)? } else { from_disk(settings, &dir)? };
     Ok(Opened {
         dir: Arc::new(dir),
         created,
@@ -70,30 +70,52 @@ fn passing(settings: &Settings) -> Arc<dyn Journal> {
     Arc::new(if is_read { InMemory::keeping() } else { InMemory::forgetting() })
 }
 
-fn in_memory(settings: &Settings) -> State {
+/// The file that says that a folder without a journal never had one: everything was in memory.
+const IN_MEMORY_FILE: &str = "IN-MEMORY";
+
+/// Whether everything of this folder was only ever in memory.
+pub(super) fn was_in_memory(dir: &DataDir) -> bool {
+    dir.root().join(IN_MEMORY_FILE).exists()
+        && !dir.manifest().exists()
+        && !dir.root().join(journal::SYNCED_FILE).exists()
+}
+
+fn in_memory(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
+    let is_used = dir.manifest().exists()
+        || has_files(&dir.journal()).map_err(AppError::DataDir)?
+        || has_files(&dir.snapshots()).map_err(AppError::DataDir)?
+        || dir.root().join(declare::ADMIN_CLIENT_FILE).exists();
+    if !is_used {
+        write_private(&dir.root().join(IN_MEMORY_FILE), b"").map_err(AppError::DataDir)?;
+    }
     let restored = Restored {
         states: HashMap::new(),
         manifest: Manifest::default(),
         report: RestoreReport::default(),
     };
-    (passing(settings), restored, None, None)
+    Ok((passing(settings), restored, None, None))
 }
 
 fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
     let folder = dir.journal();
-    match Manifest::load(dir).map_err(AppError::DataDir)? {
-        Some(manifest) => refuse_missing_journal(dir, &manifest).map_err(AppError::DataDir)?,
-        // From now on a missing manifest beside a journal is damage, not a first start.
-        None => Manifest::default().store(dir).map_err(AppError::DataDir)?,
-    }
+    let manifest = Manifest::load(dir).map_err(AppError::DataDir)?;
+    refuse_missing_journal(dir, manifest.as_ref()).map_err(AppError::DataDir)?;
     let disk =
         || OsDisk::open(&folder).map_err(|source| AppError::File { path: folder.clone(), source });
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // By somebody who only looks: going on with a journal cuts a torn tail and moves its mark, and
     // a refusal changes nothing.
-    let restored = tenant::restore(dir, &Reader::open(disk()?)?, threads)?;
+    let reader = Reader::open(disk()?)?;
+    refuse_other_journal(dir, &reader)?;
+    let restored = tenant::restore(dir, &reader, threads)?;
+    if manifest.is_none() {
+        // From now on a missing manifest beside a journal is damage, not a first start.
+        Manifest::default().store(dir).map_err(AppError::DataDir)?;
+    }
     dir.make_folders().map_err(AppError::DataDir)?;
-    let (embedded, opened) = Embedded::open(Arc::new(disk()?), &options(settings))?;
+    let outside = root(dir)?;
+    let (embedded, opened) =
+        Embedded::open_witnessed(Arc::new(disk()?), Some(&outside), &options(settings))?;
     let torn = opened.torn.map(|torn| {
         format!("a write cut short by a crash was dropped from {} at byte {}: it was never acknowledged", torn.file, torn.offset)
     });
@@ -113,15 +135,46 @@ fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
 ///
 /// # Errors
 /// [`StoreError::Damaged`] when the folder is empty although something was written through it.
-pub(super) fn refuse_missing_journal(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
+pub(super) fn refuse_missing_journal(
+    dir: &DataDir,
+    manifest: Option<&Manifest>,
+) -> Result<(), StoreError> {
     let path = dir.journal();
-    let was_used =
-        !manifest.tenants.is_empty() || dir.root().join(declare::ADMIN_CLIENT_FILE).exists();
-    if !was_used || has_files(&path)? || tenant::repaired_file(dir).exists() {
+    let was_used = manifest.is_some_and(|manifest| !manifest.tenants.is_empty())
+        || dir.root().join(declare::ADMIN_CLIENT_FILE).exists();
+    // A repair leaves a list of snapshots behind, too.
+    let is_repaired = manifest.is_some() && tenant::repaired_file(dir).exists();
+    if !was_used || has_files(&path)? || is_repaired || was_in_memory(dir) {
         return Ok(());
     }
-    let reason = "it is empty, although there was a journal in it; put it back".to_owned();
+    let also = if manifest.is_some() { "" } else { ", and MANIFEST and the snapshots with it" };
+    let reason = format!(
+        "it is empty, although there was a journal in it; put it back{also}, or see `dossier check` and then `dossier check --repair`"
+    );
     Err(StoreError::Damaged { path, offset: 0, reason })
+}
+
+/// Refuses a journal that is sound in itself but not the one that was written here last, unless an
+/// operator has accepted that by a repair.
+///
+/// # Errors
+/// As [`Reader::refuse_other`].
+pub(super) fn refuse_other_journal(dir: &DataDir, reader: &Reader<OsDisk>) -> Result<(), AppError> {
+    match last_synced(dir)? {
+        Some(synced) => Ok(reader.refuse_other(&synced)?),
+        None => Ok(()),
+    }
+}
+
+/// What is known outside of the journal to have been synced in it, and was not given up in a repair.
+pub(super) fn last_synced(dir: &DataDir) -> Result<Option<Synced>, AppError> {
+    let found = journal::last_synced(&root(dir)?)?;
+    Ok(found.filter(|synced| synced.lsn() > tenant::accepted(dir)))
+}
+
+fn root(dir: &DataDir) -> Result<OsDisk, AppError> {
+    let path = dir.root();
+    OsDisk::open(path).map_err(|source| AppError::File { path: path.to_owned(), source })
 }
 
 fn options(settings: &Settings) -> journal::Options {

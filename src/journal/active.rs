@@ -92,16 +92,23 @@ impl Active {
         self.put(link, last)
     }
 
+    /// The last record and the checksum of its frame; none while the segment has no frame.
+    pub(super) fn last_frame(&self) -> Option<(Lsn, u32)> {
+        (self.end > segment::first_frame_offset()).then_some((self.last, self.link))
+    }
+
     /// Syncs what was written.
     pub(super) fn sync(&self) -> Result<(), Trouble> {
         self.file.sync_data().map_err(Trouble::Broken)
     }
 
     /// Takes back whatever was written behind the last frame, space allocated ahead included, and
-    /// makes that durable. Afterwards the next frame may be written there.
+    /// makes that durable. Afterwards the next frame may be written there; for want of space (a file
+    /// system that copies on writing) it has to be tried again before that.
     pub(super) fn cut(&mut self) -> Result<(), Trouble> {
-        let cut = self.file.truncate(self.end).and_then(|()| self.file.sync_data());
-        cut.map_err(Trouble::Broken)?;
+        self.is_torn = true;
+        self.file.truncate(self.end).map_err(Trouble::undoable)?;
+        self.file.sync_data().map_err(Trouble::Broken)?;
         self.size_bytes = self.end;
         self.is_torn = false;
         Ok(())

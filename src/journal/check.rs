@@ -197,6 +197,10 @@ impl Problem {
             | JournalError::Poisoned
             | JournalError::Full
             | JournalError::TimedOut { .. }
+            | JournalError::Gone { .. }
+            | JournalError::Older { .. }
+            | JournalError::OfAnother { .. }
+            | JournalError::Parted { .. }
             | JournalError::Options(_) => (String::new(), None),
         };
         Self { file, offset: 0, reason: error.to_string(), remedy: REMEDY, newer }

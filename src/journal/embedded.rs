@@ -20,6 +20,7 @@ use super::raise;
 use super::recover::{self, Recovered, TornTail};
 use super::replay;
 use super::segment::{self, Header};
+use super::witness::Witness;
 use super::writer::{State, Writer, poison};
 use super::{AppendError, Durability, Journal, Lsn, Options, Progress, Stats};
 
@@ -67,6 +68,15 @@ struct Start {
     opened: Opened,
 }
 
+impl Start {
+    /// The last record, and the checksum of its frame, where it is still there.
+    fn last_frame(&self) -> (Lsn, u32) {
+        let is_empty = self.end == segment::first_frame_offset();
+        let before = self.manifest.closed.last().map_or(0, |closed| closed.crc);
+        (self.last, if is_empty { before } else { self.link })
+    }
+}
+
 impl Embedded {
     /// Opens the journal in a folder, or begins one if the folder has none.
     ///
@@ -74,16 +84,42 @@ impl Embedded {
     /// When something is missing, damaged, foreign or newer than this release, before anything is
     /// changed; or when the operating system refuses.
     pub fn open(disk: Arc<dyn Disk>, options: &Options) -> Result<(Self, Opened), JournalError> {
+        Self::open_witnessed(disk, None, options)
+    }
+
+    /// Opens the journal in a folder, and keeps a mark of what is synced in it in the folder
+    /// `outside`. Whether a mark that is there speaks of another journal was asked before, of a
+    /// [`Reader`](super::Reader).
+    ///
+    /// # Errors
+    /// As [`Self::open`]. A mark that cannot be made is left out, with a word in the log.
+    pub fn open_witnessed(
+        disk: Arc<dyn Disk>,
+        outside: Option<&dyn Disk>,
+        options: &Options,
+    ) -> Result<(Self, Opened), JournalError> {
         options.validate()?;
         let start = match recover::recover(&*disk)? {
             None => begin(&*disk, options)?,
             Some(recovered) => resume(&*disk, recovered)?,
         };
         let opened = start.opened.clone();
-        Self::launch(disk, options, start).map(|journal| (journal, opened))
+        let witness = outside.and_then(|outside| {
+            let begun = Witness::begin(outside, start.manifest.journal, start.last_frame());
+            let told = begun.inspect_err(|error| {
+                log::warn!(error:% = error; "no mark of the journal can be kept outside of its folder");
+            });
+            told.ok()
+        });
+        Self::launch(disk, options, start, witness).map(|journal| (journal, opened))
     }
 
-    fn launch(disk: Arc<dyn Disk>, options: &Options, start: Start) -> Result<Self, JournalError> {
+    fn launch(
+        disk: Arc<dyn Disk>,
+        options: &Options,
+        start: Start,
+        witness: Option<Witness>,
+    ) -> Result<Self, JournalError> {
         let last = start.last;
         let queue = Arc::new(Queue::new(options, last));
         let catalog = Arc::new(Catalog::new(start.manifest));
@@ -112,6 +148,8 @@ impl Embedded {
                 buffer: Vec::new(),
             },
             high_water: start.high_water,
+            witness,
+            proof: None,
             durability: options.durability,
             probe_interval: options.probe_interval,
             high_water_interval: options.high_water_interval,

@@ -67,7 +67,7 @@ pub enum JournalError {
     },
     /// A file belongs to another journal.
     #[error(
-        "{file} belongs to journal {found:016x}, not to journal {wanted:016x}; put back the file that was there"
+        "{file}, from byte 0 on, belongs to journal {found:016x}, not to journal {wanted:016x}; {REMEDY}"
     )]
     Foreign {
         /// The file, relative to the journal's folder.
@@ -76,6 +76,56 @@ pub enum JournalError {
         found: u64,
         /// The journal of this folder.
         wanted: u64,
+    },
+    /// There is no journal, although one was written here.
+    #[error(
+        "there is no journal in journal/, but one was written here up to {synced}, says the mark in {mark}; \
+         {OTHER_REMEDY}", mark = super::SYNCED_FILE
+    )]
+    Gone {
+        /// The last record known to have been synced.
+        synced: Lsn,
+    },
+    /// The journal ends before what is known to have been synced in it.
+    #[error(
+        "the journal ends at {last}, in journal/{file} at byte {offset}, but it was written up to {synced}, says the mark in {mark}: \
+         what was acknowledged after {last} is missing; {OTHER_REMEDY}", mark = super::SYNCED_FILE
+    )]
+    Older {
+        /// The file it ends in, relative to the journal's folder.
+        file: String,
+        /// Where in the file.
+        offset: u64,
+        /// The last record there is.
+        last: Lsn,
+        /// The last record known to have been synced.
+        synced: Lsn,
+    },
+    /// The journal is not the one that was written here.
+    #[error(
+        "journal/MANIFEST, from byte 0 on, is of journal {found:016x}, but here journal {wanted:016x} was written up to {synced}, says the mark in {mark}; \
+         {OTHER_REMEDY}", mark = super::SYNCED_FILE
+    )]
+    OfAnother {
+        /// The last record known to have been synced in the right one.
+        synced: Lsn,
+        /// The journal that is there.
+        found: u64,
+        /// The journal that was there.
+        wanted: u64,
+    },
+    /// The journal has another record in the place of one that was synced: a copy that went on elsewhere.
+    #[error(
+        "the journal has another record at {synced}, in journal/{file} at byte {offset}, than was written here, says the mark in {mark}: \
+         it is a copy that went on elsewhere; {OTHER_REMEDY}", mark = super::SYNCED_FILE
+    )]
+    Parted {
+        /// The file it lies in, relative to the journal's folder.
+        file: String,
+        /// Where in the file.
+        offset: u64,
+        /// The last record known to have been synced here.
+        synced: Lsn,
     },
     /// Records that were asked for have been let go of.
     #[error("records from {wanted} on were asked for, the journal holds them only from {oldest}")]
@@ -115,6 +165,9 @@ pub enum JournalError {
 /// What a person can do about damage.
 pub(super) const REMEDY: &str = "nothing was changed; put the file back from a backup, or see `dossier check` and then `dossier check --repair`";
 
+/// What a person can do about a whole folder that is the wrong one.
+const OTHER_REMEDY: &str = "nothing was changed; put back what was there last, or see `dossier check` and then `dossier check --repair`";
+
 impl JournalError {
     pub(super) fn damaged(file: &str, offset: u64, reason: impl Into<String>) -> Self {
         Self::Damaged { file: file.to_owned(), offset, reason: reason.into(), remedy: REMEDY }
@@ -132,6 +185,10 @@ impl JournalError {
             Self::Damaged { .. }
             | Self::Newer { .. }
             | Self::Foreign { .. }
+            | Self::Gone { .. }
+            | Self::Older { .. }
+            | Self::OfAnother { .. }
+            | Self::Parted { .. }
             | Self::Purged { .. }
             | Self::Poisoned
             | Self::TimedOut { .. }

@@ -6,7 +6,8 @@
 //!
 //! In the folder of the embedded engine lie segments named by their first LSN, `MANIFEST` (what
 //! does not stand there is no part of the journal) and `HIGHWATER` (up to where everything is
-//! known to be synced). [`check`] tells what is wrong with them, [`repair`] mends what it can.
+//! known to be synced). A mark in another folder ([`Synced`]) tells of a folder that was replaced
+//! whole. [`check`] tells what is wrong with them, [`repair`] mends what it can.
 //!
 //! Two engines keep the promise: [`Embedded`] in files of its own, [`InMemory`] for as long as the
 //! process lives.
@@ -39,6 +40,7 @@ mod segment;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod witness;
 mod writer;
 
 use std::ops::ControlFlow;
@@ -56,7 +58,8 @@ pub use options::{Durability, Options};
 pub use progress::{Failure, Health, Progress};
 pub use reader::Reader;
 pub use recover::TornTail;
-pub use repair::{RepairReport, repair};
+pub use repair::{RepairReport, put_aside, repair};
+pub use witness::{FILE as SYNCED_FILE, Synced, load as last_synced};
 
 /// An engine that keeps records in one durable order.
 pub trait Journal: Send + Sync + std::fmt::Debug {

@@ -13,6 +13,7 @@ use super::queue::Catalog;
 use super::recover::{self, Recovered, to_u64};
 use super::scan::Walk;
 use super::segment::{self, Header};
+use super::witness::{self, Synced};
 use super::{AppendError, Journal, Lsn, Progress, Stats, replay};
 
 /// A journal that nobody has open, for replaying it without changing a byte. It takes nothing.
@@ -35,31 +36,59 @@ impl<D: Disk> Reader<D> {
         Ok(Self { disk: Arc::new(disk), found, progress })
     }
 
+    /// Refuses a journal that is not the one a mark outside of it speaks of, or ends before it.
+    ///
+    /// # Errors
+    /// [`JournalError::Older`], [`JournalError::OfAnother`], [`JournalError::Parted`], or when a
+    /// segment cannot be read.
+    pub fn refuse_other(&self, synced: &Synced) -> Result<(), JournalError> {
+        witness::refuse_other(&*self.disk, self.found.as_ref(), synced)
+    }
+
     /// The file, relative to the journal's folder, in which a record lies, and where in it.
     ///
     /// # Errors
     /// When a segment cannot be read.
     pub fn place_of(&self, lsn: Lsn) -> Result<Option<(String, u64)>, JournalError> {
-        let Some(base) = self
-            .found
-            .iter()
-            .flat_map(|found| found.manifest.bases())
-            .filter(|base| *base <= lsn)
-            .last()
-        else {
-            return Ok(None);
-        };
-        let name = segment::file_name(base);
-        let bytes = recover::read(&*self.disk, &name)?;
-        let (header, link) = Header::decode(&name, &bytes)?;
-        let mut walk = Walk::new(&bytes, &header, link);
-        loop {
-            let offset = to_u64(walk.offset());
-            match walk.step() {
-                Ok(frame) if frame.lsn < lsn => {}
-                Ok(_) => return Ok(Some((name, offset))),
-                Err(_) => return Ok(None),
+        let Some(found) = &self.found else { return Ok(None) };
+        let place = find(&*self.disk, &found.manifest, lsn)?;
+        Ok(place.map(|place| (place.file, place.offset)))
+    }
+}
+
+/// Where a record lies.
+pub(super) struct Place {
+    /// The file, relative to the journal's folder.
+    pub(super) file: String,
+    /// Where in the file its frame begins.
+    pub(super) offset: u64,
+    /// Its place in the journal: what was asked for, or the next one there is.
+    pub(super) lsn: Lsn,
+    /// The checksum of its frame.
+    pub(super) link: u32,
+}
+
+/// The record in a place, or the next one in its segment; none behind the end of that.
+pub(super) fn find(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    wanted: Lsn,
+) -> Result<Option<Place>, JournalError> {
+    let Some(base) = manifest.bases().filter(|base| *base <= wanted).last() else {
+        return Ok(None);
+    };
+    let file = segment::file_name(base);
+    let bytes = recover::read(disk, &file)?;
+    let (header, link) = Header::decode(&file, &bytes)?;
+    let mut walk = Walk::new(&bytes, &header, link);
+    loop {
+        let offset = to_u64(walk.offset());
+        match walk.step() {
+            Ok(frame) if frame.lsn < wanted => {}
+            Ok(frame) => {
+                return Ok(Some(Place { file, offset, lsn: frame.lsn, link: walk.link() }));
             }
+            Err(_) => return Ok(None),
         }
     }
 }

@@ -61,6 +61,20 @@ pub fn repair(disk: &dyn Disk, above: Lsn, seed: u64) -> Result<RepairReport, Jo
     Ok(RepairReport { before, after: check(disk)?, copies, lost })
 }
 
+/// Puts a journal aside that is not the one of this place, and begins an empty one above `above`;
+/// returns the files, and what their copies are called.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn put_aside(
+    disk: &dyn Disk,
+    above: Lsn,
+    seed: u64,
+) -> Result<Vec<(String, String)>, JournalError> {
+    let names = disk.list().map_err(|error| JournalError::io("list", ".", error))?;
+    raise::begin_again(disk, &names, above, seed)
+}
+
 /// What is to be written, and what is to go.
 struct Plan {
     manifest: Manifest,

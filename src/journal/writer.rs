@@ -10,6 +10,7 @@ use super::active::{Active, Trouble};
 use super::gather::Gather;
 use super::highwater::HighWater;
 use super::queue::{Entry, Gate, Queue, Work};
+use super::witness::Witness;
 use super::{Durability, Health, Lsn, Progress, Stats};
 
 /// The thread's state.
@@ -20,6 +21,9 @@ pub(super) struct Writer {
     pub(super) stats: Arc<Mutex<Stats>>,
     pub(super) active: Active,
     pub(super) high_water: HighWater,
+    /// The mark outside of the folder, and what it is to tell next.
+    pub(super) witness: Option<Witness>,
+    pub(super) proof: Option<(Lsn, u32)>,
     pub(super) durability: Durability,
     pub(super) probe_interval: Duration,
     pub(super) high_water_interval: Duration,
@@ -42,7 +46,10 @@ pub(super) enum State {
     /// It writes.
     Writing,
     /// It waits for space; the records in the range failed, and a skip must say so first.
-    Full { first: Lsn, last: Lsn, wanted_bytes: u64, probe_at: Instant },
+    ///
+    /// Until what is there of them is taken back, nobody is told that they failed: after a crash they
+    /// might be found.
+    Full { first: Lsn, last: Lsn, is_taken_back: bool, wanted_bytes: u64, probe_at: Instant },
     /// It does nothing any more.
     Poisoned,
 }
@@ -117,9 +124,9 @@ impl Writer {
 
     fn do_what_is_due(&mut self) {
         let now = Instant::now();
-        if let State::Full { first, last, wanted_bytes, probe_at } = self.state {
+        if let State::Full { first, last, is_taken_back, wanted_bytes, probe_at } = self.state {
             if probe_at <= now {
-                self.probe(first, last, wanted_bytes);
+                self.probe((first, last), is_taken_back, wanted_bytes);
             }
             return;
         }
@@ -156,8 +163,7 @@ impl Writer {
     fn sync(&mut self) -> Result<(), Trouble> {
         let begun = Instant::now();
         self.active.sync()?;
-        self.synced = self.active.last;
-        self.unsynced_since = None;
+        self.note_synced();
         self.last_sync = begun.elapsed();
         if self.last_sync >= SLOW_SYNC {
             let took_ms = u64::try_from(self.last_sync.as_millis()).unwrap_or(u64::MAX);
@@ -167,6 +173,13 @@ impl Writer {
         stats.syncs += 1;
         stats.last_sync = self.last_sync;
         Ok(())
+    }
+
+    /// Takes note that everything written so far is synced.
+    fn note_synced(&mut self) {
+        self.synced = self.active.last;
+        self.unsynced_since = None;
+        self.proof = self.active.last_frame().or(self.proof);
     }
 
     fn flush(&mut self) {
@@ -204,6 +217,9 @@ impl Writer {
 
     /// Tells everybody how far we are.
     fn publish(&mut self) {
+        if let (Some(witness), Some(proof)) = (&mut self.witness, self.proof) {
+            witness.tell(proof);
+        }
         let durable = match self.durability {
             Durability::Always => self.synced,
             Durability::Interval(_) => self.active.last,
@@ -226,13 +242,16 @@ impl Writer {
     /// There is no space: takes back what was written of the batch, and fails all that waits,
     /// because later records may lean on earlier ones.
     fn fail(&mut self, first: Lsn, batch: &[Entry], error: &io::Error) {
-        if let Err(trouble) = self.active.cut() {
-            return self.poison(&trouble.into_error());
-        }
-        // `cut` has synced whatever was written before this batch.
-        self.synced = self.active.last;
-        self.unsynced_since = None;
-        self.publish();
+        let is_taken_back = match self.active.cut() {
+            // It has synced whatever was written before this batch, too.
+            Ok(()) => {
+                self.note_synced();
+                self.publish();
+                true
+            }
+            Err(Trouble::Full(_)) => false,
+            Err(Trouble::Broken(error)) => return self.poison(&error),
+        };
         let bytes: usize = batch.iter().map(|entry| entry.payload.len()).sum();
         let mut waiting = self.queue.lock();
         let last = waiting.drop_all();
@@ -244,12 +263,15 @@ impl Writer {
         self.state = State::Full {
             first,
             last,
+            is_taken_back,
             wanted_bytes: PROBE_BYTES.max(u64::try_from(bytes).unwrap_or(u64::MAX)),
             probe_at: Instant::now() + self.probe_interval,
         };
         self.progress.send_modify(|progress| {
             progress.generation = generation;
-            progress.fail(first, last);
+            if is_taken_back {
+                progress.fail(first, last);
+            }
             if progress.is_poisoned() {
                 return;
             }
@@ -259,7 +281,29 @@ impl Writer {
     }
 
     /// Looks whether there is space again; if so, writes that the failed numbers hold nothing.
-    fn probe(&mut self, first: Lsn, last: Lsn, wanted_bytes: u64) {
+    fn probe(&mut self, (first, last): (Lsn, Lsn), is_taken_back: bool, wanted_bytes: u64) {
+        let wait = |is_taken_back, interval| State::Full {
+            first,
+            last,
+            is_taken_back,
+            wanted_bytes,
+            probe_at: Instant::now() + interval,
+        };
+        if !is_taken_back {
+            match self.active.cut() {
+                Ok(()) => {
+                    self.note_synced();
+                    self.publish();
+                    self.progress.send_modify(|progress| progress.fail(first, last));
+                    self.queue.notify_settled();
+                }
+                Err(Trouble::Full(_)) => {
+                    self.state = wait(false, self.probe_interval);
+                    return;
+                }
+                Err(Trouble::Broken(error)) => return self.poison(&error),
+            }
+        }
         let synced = self.synced;
         let tried = self
             .active
@@ -269,12 +313,10 @@ impl Writer {
         match tried {
             Ok(()) => self.heal(),
             Err(Trouble::Broken(error)) => self.poison(&error),
+            // What is left of the skip says nothing that would not be so.
             Err(Trouble::Full(_)) => match self.active.cut() {
-                Ok(()) => {
-                    let probe_at = Instant::now() + self.probe_interval;
-                    self.state = State::Full { first, last, wanted_bytes, probe_at };
-                }
-                Err(trouble) => self.poison(&trouble.into_error()),
+                Ok(()) | Err(Trouble::Full(_)) => self.state = wait(true, self.probe_interval),
+                Err(Trouble::Broken(error)) => self.poison(&error),
             },
         }
     }

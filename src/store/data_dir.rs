@@ -299,9 +299,10 @@ fn has_format(root: &Path) -> Result<bool, StoreError> {
 
 /// Refuses what is neither file nor folder where files are read: reading a pipe waits for ever.
 fn refuse_pipes(root: &Path) -> Result<(), StoreError> {
-    let mut paths: Vec<PathBuf> = ["format", "lock", "MANIFEST", "REPAIRED", "admin-client.json"]
-        .map(|name| root.join(name))
-        .into();
+    let mut paths: Vec<PathBuf> =
+        ["format", "lock", "MANIFEST", "SYNCED", "REPAIRED", "admin-client.json"]
+            .map(|name| root.join(name))
+            .into();
     for folder in ["journal", "snapshots", "keys", "tls"].map(|name| root.join(name)) {
         if folder.is_dir() {
             paths.extend(list(&folder)?.into_iter().map(|name| folder.join(name)));

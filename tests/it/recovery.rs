@@ -270,30 +270,67 @@ fn copy_tree(from: &Path, to: &Path) {
 }
 
 #[test]
-fn the_program_starts_with_every_earlier_record_or_refuses_by_name() {
+fn without_the_mark_the_program_starts_with_every_earlier_record_or_refuses_by_name() {
     let left = Left::killed();
     let cuts = left.cuts();
     for cut in [cuts.start, cuts.start + 1, cuts.start + 9, cuts.end - 1, cuts.end] {
         let folder = copy(left.folder.path(), &left.segment(cut, true));
+        fs::remove_file(folder.path().join("data/SYNCED")).unwrap();
         match Server::try_on(folder, Setup::default()) {
             Ok(server) => {
-                for (id, text) in &left.states[left.whole(cut)] {
-                    let user = server.get(&format!("/api/v2/users/{id}")).expect(200);
-                    assert_eq!(user.text(), text);
-                }
-                let total = server.get("/api/v2/users?include_totals=true").json()["total"].clone();
-                assert_eq!(total, left.states[left.whole(cut)].len());
-                if !left.ends.contains(&cut) {
-                    assert!(server.log().contains(SEGMENT), "{}", server.log());
-                }
+                has_all(&server, &left.states[left.whole(cut)], !left.ends.contains(&cut));
             }
-            Err((status, log, _)) => {
-                assert!(status.code().is_some_and(|code| code != 0), "{status}");
-                names_file_and_byte(&log);
-                assert!(!log.contains("panicked"), "{log}");
-            }
+            Err((status, log, _)) => is_a_refusal(status, &log),
         }
     }
+}
+
+#[test]
+fn the_program_refuses_a_tail_that_lacks_what_was_acknowledged() {
+    let left = Left::killed();
+    let cuts = left.cuts();
+    for cut in [cuts.start, cuts.start + 1, cuts.start + 9, cuts.end - 1] {
+        for is_shortened in [true, false] {
+            let folder = copy(left.folder.path(), &left.segment(cut, is_shortened));
+            let Err((status, log, _)) = Server::try_on(folder, Setup::default()) else {
+                panic!("it started without the end of its journal, cut at {cut}")
+            };
+            is_a_refusal(status, &log);
+        }
+    }
+}
+
+#[test]
+fn the_program_drops_a_tail_that_nobody_was_told_of_and_says_so() {
+    let left = Left::killed();
+    let cuts = left.cuts();
+    // What a crash leaves of a record that was being written.
+    let mut segment = left.segment(cuts.end, true);
+    segment.extend_from_within(cuts.end - 40..cuts.end - 3);
+    for rest in [0, 4096] {
+        segment.resize(segment.len() + rest, 0);
+        let folder = copy(left.folder.path(), &segment);
+        let server = Server::try_on(folder, Setup::default()).expect("a start");
+        has_all(&server, left.states.last().unwrap(), true);
+    }
+}
+
+/// Exactly these users are there, and whether the log speaks of the segment.
+#[track_caller]
+fn has_all(server: &Server, users: &Users, is_reported: bool) {
+    for (id, text) in users {
+        assert_eq!(server.get(&format!("/api/v2/users/{id}")).expect(200).text(), text);
+    }
+    let total = server.get("/api/v2/users?include_totals=true").json()["total"].clone();
+    assert_eq!(total, users.len());
+    assert_eq!(server.log().contains(SEGMENT), is_reported, "{}", server.log());
+}
+
+#[track_caller]
+fn is_a_refusal(status: std::process::ExitStatus, log: &str) {
+    assert_eq!(status.code(), Some(5), "{log}");
+    names_file_and_byte(log);
+    assert!(log.contains("dossier check") && !log.contains("panicked"), "{log}");
 }
 
 #[test]
@@ -305,8 +342,7 @@ fn the_program_refuses_damage_and_leaves_every_file_as_it_was() {
     let Err((status, log, folder)) = Server::try_on(folder, Setup::default()) else {
         panic!("it started")
     };
-    assert!(status.code().is_some_and(|code| code != 0), "{status}");
-    names_file_and_byte(&log);
+    is_a_refusal(status, &log);
     let journal = folder.path().join("data/journal");
     assert_eq!(fs::read(journal.join(SEGMENT)).unwrap(), bytes);
     for (name, before) in left.journal.iter().filter(|(name, _)| *name != SEGMENT) {

@@ -189,3 +189,40 @@ fn whichever_file_it_is_that_has_no_space_the_journal_heals() {
         }
     }
 }
+
+#[test]
+fn a_full_disk_that_cannot_even_cut_heals_and_tells_nobody_a_falsehood_meanwhile() {
+    for refused in 1..4 {
+        let disk = SimDisk::new();
+        disk.refuse_preallocation();
+        let journal = filled(&disk, 2);
+        // Two whole records and a part of a third come onto the disk, and cannot be taken back.
+        let fault = |operation| Fault { operation, after_calls: 0, errno: 28, written_bytes: 120 };
+        disk.hold_syncs();
+        let before = append(&journal, b"before").unwrap();
+        disk.wait_for_held_sync();
+        disk.inject(fault(Operation::Write));
+        for _ in 0..refused {
+            disk.inject(fault(Operation::Truncate));
+        }
+        let batch: Vec<Lsn> = (0..3).map(|_| append(&journal, b"waits").unwrap()).collect();
+        disk.release_syncs();
+        for lsn in &batch {
+            let told = outcome(&journal, *lsn);
+            let crashed = disk.fork();
+            crashed.cut_power(&mut || true);
+            let found = recover(&crashed).unwrap();
+            let is_there = found.iter().any(|(found, _)| *found == lsn.get());
+            assert!(!is_there, "{lsn} was told to have failed, and is there");
+            assert_eq!(told, Err(Failure::Full), "{refused}");
+        }
+        assert_eq!(outcome(&journal, before), Ok(()));
+        wait_until(&journal, is_healthy);
+        assert!(!disk.has_faults(), "{refused}");
+        let after = append_durably(&journal, b"after");
+        assert_eq!(all(&journal).last().unwrap(), &(after.get(), b"after".to_vec()));
+        let seen = all(&journal);
+        drop(journal);
+        assert_eq!(recover(&disk).unwrap(), seen);
+    }
+}

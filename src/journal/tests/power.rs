@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::journal::Durability;
 use crate::journal::testing::{Fault, Operation};
+use crate::journal::{Durability, Reader, last_synced};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -57,13 +57,19 @@ struct World {
     failed: Vec<(Lsn, Lsn)>,
     oldest: u64,
     written: u8,
+    /// How often a mark was there to be asked.
+    marks: usize,
+}
+
+fn witnessed(disk: &SimDisk, options: &Options) -> Embedded {
+    Embedded::open_witnessed(Arc::new(disk.clone()), Some(disk), options).unwrap().0
 }
 
 impl World {
     fn new(options: Options) -> Self {
         let disk = SimDisk::new();
         Self {
-            journal: Some(Embedded::open(Arc::new(disk.clone()), &options).unwrap().0),
+            journal: Some(witnessed(&disk, &options)),
             disk,
             is_holding: false,
             is_failing: false,
@@ -73,6 +79,7 @@ impl World {
             failed: Vec::new(),
             oldest: 1,
             written: 0,
+            marks: 0,
         }
     }
 
@@ -157,8 +164,12 @@ impl World {
         self.disk = crashed;
         self.is_holding = false;
         self.is_failing = false;
-        let disk = Arc::new(self.disk.clone());
-        self.journal = Some(Embedded::open(disk, &self.options).unwrap().0);
+        // The mark beside it tells of nothing that is not there.
+        if let Some(synced) = last_synced(&self.disk).unwrap() {
+            Reader::open(self.disk.clone()).unwrap().refuse_other(&synced).unwrap();
+            self.marks += 1;
+        }
+        self.journal = Some(witnessed(&self.disk, &self.options));
         self.check();
     }
 
@@ -203,5 +214,6 @@ proptest! {
         }
         world.crash(Some(&mut || false));
         world.crash(None);
+        prop_assert!(world.marks > 0);
     }
 }

@@ -96,6 +96,7 @@ fn a_change_missing_between_good_ones_is_found_by_file_and_byte() {
     drop(journal);
     fs::remove_dir_all(root.join("snapshots")).unwrap();
     fs::write(root.join("MANIFEST"), no_snapshots()).unwrap();
+    fs::remove_file(root.join("SYNCED")).unwrap();
     let files = read(&root);
     let found = check(&root).unwrap();
     assert!(read(&root) == files, "a check changes nothing");

@@ -1,10 +1,13 @@
 //! Files that are good, but not where they belong: swapped, of another data directory, left by
 //! somebody else; and what a look at a folder leaves in it.
 
-use super::{copy, dossier_check, is_refused, make, original, read, settings, state};
-use crate::harness::Setup;
+use super::{
+    Files, copy, dossier_check, is_refused, make, original, read, settings, state, without,
+};
+use crate::harness::{Server, Setup};
 use dossier::app::check::{check, repair};
 use dossier::app::open::open;
+use rustix::process::Signal;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +54,175 @@ fn a_repair_takes_no_snapshot_of_another_data_directory_for_one_of_its_own() {
     for thing in found.values().flat_map(|tenant| tenant.1.keys()) {
         assert!(known.contains(&thing), "{thing} is of the other data directory");
     }
+}
+
+/// A server whose journal was copied twice on the way: with 3 users, and with 6 of 9.
+fn copied_on_the_way(settings: &[&str]) -> (tempfile::TempDir, Files, Files) {
+    let setup = || {
+        let start = Setup::default().set("snapshot.interval=0s").set("snapshot.on_shutdown=false");
+        settings.iter().fold(start, |setup, setting| setup.set(setting))
+    };
+    let add = |server: &Server, numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            let body = format!(r#"{{"email":"u{number}@example.com"}}"#);
+            server.json("POST", "/api/v2/users", &body).expect(201);
+        }
+    };
+    let journal = |folder: &tempfile::TempDir| {
+        let mut files = read(&folder.path().join("data"));
+        files.retain(|place, _| place.starts_with("journal"));
+        files
+    };
+    let stopped = |mut server: Server| {
+        assert_eq!(server.end_with(Signal::TERM).code(), Some(0), "{}", server.log());
+        server.into_folder()
+    };
+    let server = setup().start();
+    add(&server, 0..3);
+    let folder = stopped(server);
+    let early = journal(&folder);
+    let server = Server::on(folder, setup());
+    add(&server, 3..6);
+    server.json("POST", "/dossier/v1/snapshots", "{}").expect(200);
+    let folder = stopped(server);
+    let late = journal(&folder);
+    let server = Server::on(folder, setup());
+    add(&server, 6..9);
+    let mut server = server;
+    server.kill9();
+    (server.into_folder(), early, late)
+}
+
+#[track_caller]
+fn is_refused_as_a_whole(files: &Files, word: &str) -> (tempfile::TempDir, Vec<String>) {
+    is_refused(files, &[word, "journal/", "byte ", "SYNCED", "put back", "dossier check"], false);
+    let (folder, root) = copy(files);
+    assert_eq!(check(&root).unwrap().problems.len(), 1);
+    let done = repair(&root).unwrap();
+    assert!(done.repairs.iter().any(|line| line.contains("lost")), "{done:?}");
+    drop(open(&settings(&root)).unwrap());
+    assert_eq!(check(&root).unwrap().problems, Vec::<String>::new());
+    (folder, done.repairs)
+}
+
+#[test]
+fn a_journal_replaced_whole_by_an_older_copy_is_refused() {
+    for settings in [&[][..], &["history.enabled=false"]] {
+        let (folder, early, late) = copied_on_the_way(settings);
+        let mut files = read(&folder.path().join("data"));
+        drop(open(&super::settings(&copy(&files).1)).unwrap());
+        for older in [early, late] {
+            files.retain(|place, _| !place.starts_with("journal"));
+            files.extend(older);
+            is_refused_as_a_whole(&files, "ends at");
+        }
+    }
+}
+
+#[test]
+fn a_journal_of_another_data_directory_is_refused_and_nothing_of_it_is_taken() {
+    let other = make();
+    let mut files = original().files.clone();
+    files.retain(|place, _| !place.starts_with("journal"));
+    files.extend(other.files.into_iter().filter(|(place, _)| place.starts_with("journal")));
+    let (folder, repairs) = is_refused_as_a_whole(&files, "is of journal");
+    assert!(repairs.iter().any(|line| line.contains(".broken")), "{repairs:?}");
+    let found = state(&open(&settings(&folder.path().join("data"))).unwrap());
+    for (uid, (_, things)) in found {
+        for (name, thing) in things {
+            assert_eq!(original().state[&uid].1.get(&name), Some(&thing), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_of_the_journal_that_went_on_elsewhere_is_refused() {
+    let setup = || Setup::default().set("snapshot.on_shutdown=false").set("history.enabled=false");
+    let mut server = setup().start();
+    server.json("POST", "/api/v2/users", r#"{"email":"one@example.com"}"#).expect(201);
+    server.kill9();
+    let folder = server.into_folder();
+    let (elsewhere, _) = copy(&read(&folder.path().join("data")));
+    let go_on = |folder, names: &[&str]| {
+        let mut server = Server::on(folder, setup());
+        for name in names {
+            let body = format!(r#"{{"email":"{name}@example.com"}}"#);
+            server.json("POST", "/api/v2/users", &body).expect(201);
+        }
+        server.kill9();
+        server.into_folder()
+    };
+    let folder = go_on(folder, &["two"]);
+    let elsewhere = go_on(elsewhere, &["three", "four"]);
+    let mut files = read(&folder.path().join("data"));
+    files.retain(|place, _| !place.starts_with("journal"));
+    let others = read(&elsewhere.path().join("data"));
+    files.extend(others.into_iter().filter(|(place, _)| place.starts_with("journal")));
+    is_refused_as_a_whole(&files, "went on elsewhere");
+}
+
+#[test]
+fn a_folder_from_before_the_mark_opens_and_has_one_from_then_on() {
+    for bytes in [None, Some(Vec::new()), Some(vec![7; 100]), Some(vec![0; 8192])] {
+        let mut files = original().files.clone();
+        assert!(files.remove(Path::new("SYNCED")).is_some());
+        files.extend(bytes.map(|bytes| ("SYNCED".into(), bytes)));
+        let (_folder, root) = copy(&files);
+        assert_eq!(check(&root).unwrap().problems, Vec::<String>::new());
+        assert!(state(&open(&settings(&root)).unwrap()) == original().state);
+        let journal = root.join("journal");
+        fs::remove_dir_all(&journal).unwrap();
+        fs::create_dir(&journal).unwrap();
+        for (place, bytes) in make().files.iter().filter(|(place, _)| place.starts_with("journal"))
+        {
+            fs::write(root.join(place), bytes).unwrap();
+        }
+        assert!(open(&settings(&root)).unwrap_err().to_string().contains("SYNCED"));
+    }
+}
+
+#[test]
+fn with_list_journal_and_snapshots_gone_it_does_not_start_empty_and_the_check_agrees() {
+    let is_gone = |place: &Path| {
+        place == Path::new("MANIFEST")
+            || place.starts_with("journal")
+            || place.starts_with("snapshots")
+    };
+    for without_mark in [false, true] {
+        let files = without(|place| is_gone(place) || without_mark && place == Path::new("SYNCED"));
+        is_refused(&files, &["journal", "is empty", "MANIFEST", "put it back"], false);
+        let (_folder, root) = copy(&files);
+        assert!(!check(&root).unwrap().problems.is_empty());
+        let done = repair(&root).unwrap();
+        assert!(done.repairs.iter().any(|line| line.contains("admin-client.json")), "{done:?}");
+        drop(open(&settings(&root)).unwrap());
+        assert_eq!(check(&root).unwrap().problems, Vec::<String>::new());
+    }
+    // An earlier repair accepted less than that.
+    let mut files = without(is_gone);
+    files.insert("REPAIRED".into(), b"3\n".to_vec());
+    is_refused(&files, &["journal", "is empty"], false);
+}
+
+#[test]
+fn a_folder_kept_in_memory_is_good_and_may_be_kept_on_disk_later() {
+    let mut server = Setup::default().set("storage.mode=memory").start();
+    server.json("POST", "/api/v2/users", r#"{"email":"jane@example.com"}"#).expect(201);
+    server.kill9();
+    let folder = server.into_folder();
+    let (code, said) = dossier_check(folder.path(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut server = Server::on(folder, Setup::default().set("storage.mode=memory"));
+    server.kill9();
+    let folder = server.into_folder();
+    fs::remove_file(folder.path().join("data/admin-client.json")).unwrap();
+    let mut server = Server::on(folder, Setup::default());
+    server.json("POST", "/api/v2/users", r#"{"email":"jane@example.com"}"#).expect(201);
+    server.kill9();
+    let folder = server.into_folder();
+    let mut files = read(&folder.path().join("data"));
+    files.retain(|place, _| !place.starts_with("journal"));
+    is_refused(&files, &["journal", "is empty"], false);
 }
 
 #[test]
