@@ -7,7 +7,7 @@
 use super::strain::Strain;
 use crate::store::format::TenantUid;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How long a tenant counts as company after its last request.
 const LINGERS_MS: u64 = 1_000;
@@ -22,7 +22,8 @@ const NOBODY: u64 = u64::MAX;
 /// What is known of the tenants that are being served.
 #[derive(Debug)]
 pub(super) struct Company {
-    begun: Instant,
+    /// When its clock began; none where time stands still, as some tests have it.
+    begun: Option<Instant>,
     /// Whose the last request was; at first nobody's.
     last: AtomicU64,
     /// When a request of another than the last came, in milliseconds since `begun`, and one more; 0: never.
@@ -38,7 +39,7 @@ pub(super) struct Company {
 impl Default for Company {
     fn default() -> Self {
         Self {
-            begun: Instant::now(),
+            begun: Some(Instant::now()),
             last: AtomicU64::new(NOBODY),
             mixed: AtomicU64::new(0),
             light: AtomicU64::new(NOBODY),
@@ -74,7 +75,8 @@ impl Company {
 
     /// Nanoseconds since the beginning.
     pub(super) fn elapsed_ns(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX / 2)
+        let elapsed = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX / 2)
     }
 
     fn is_recent(&self, moment: &AtomicU64, lingers_ms: u64) -> bool {
@@ -83,7 +85,13 @@ impl Company {
     }
 
     fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX / 2)
+        self.elapsed_ns() / 1_000_000
+    }
+
+    /// One for which no time passes: nothing is paid back, however long a busy machine lets it wait.
+    #[cfg(test)]
+    pub(super) fn standing_still() -> Self {
+        Self { begun: None, ..Self::default() }
     }
 
     /// As if everybody had left long ago.

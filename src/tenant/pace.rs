@@ -164,7 +164,7 @@ pub(super) async fn measured<W: Future>(work: W, spent: &mut Spent) -> W::Output
 }
 
 /// How long this thread had a processor.
-fn processor_ns() -> u64 {
+pub(super) fn processor_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let [seconds, nanos] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
     seconds * 1_000_000_000 + nanos

@@ -168,6 +168,7 @@ impl Drop for Leaves<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pace::processor_ns;
     use super::*;
     use futures_util::FutureExt;
 
@@ -185,10 +186,10 @@ mod tests {
         of(OWN, size_bytes, &Arc::default())
     }
 
-    /// Keeps the processor as a costly request does.
-    fn toil(took: Duration) {
-        let begun = std::time::Instant::now();
-        while begun.elapsed() < took {}
+    /// Keeps the processor as a costly request does, for so long as it really has it.
+    fn toil(took_ms: u64) {
+        let begun = processor_ns();
+        while processor_ns() < begun + took_ms * 1_000_000 {}
     }
 
     #[actix_rt::test]
@@ -209,12 +210,12 @@ mod tests {
 
     #[actix_rt::test]
     async fn beside_somebody_small_a_flood_waits_and_the_small_one_does_not() {
-        let company = Arc::default();
+        let company = Arc::new(Company::standing_still());
         let (flood, small) = (of(OWN, UNIT_BYTES, &company), of(OTHER, UNIT_BYTES, &company));
         // Both are there.
         small.pace(LONG, async {}).await.unwrap();
         flood.pace(LONG, async {}).await.unwrap();
-        flood.pace(LONG, async { toil(Duration::from_millis(10)) }).await.unwrap();
+        flood.pace(LONG, async { toil(10) }).await.unwrap();
         small.pace(LONG, async {}).await.unwrap();
         let mut next = Box::pin(flood.pace(LONG, async {}));
         assert!(next.as_mut().now_or_never().is_none(), "it waits for its own time to come");
@@ -226,12 +227,12 @@ mod tests {
 
     #[actix_rt::test]
     async fn what_was_done_for_a_caller_that_hung_up_is_paid_back_too() {
-        let company = Arc::default();
+        let company = Arc::new(Company::standing_still());
         let (flood, small) = (of(OWN, UNIT_BYTES, &company), of(OTHER, UNIT_BYTES, &company));
         small.pace(LONG, async {}).await.unwrap();
         flood.pace(LONG, async {}).await.unwrap();
         let left = async {
-            toil(Duration::from_millis(10));
+            toil(10);
             std::future::pending::<()>().await;
         };
         assert!(flood.pace(LONG, left).now_or_never().is_none());
@@ -249,7 +250,7 @@ mod tests {
         company.forget();
         for _ in 0..3 {
             for room in &rooms {
-                let work = room.pace(LONG, async { toil(Duration::from_millis(5)) });
+                let work = room.pace(LONG, async { toil(5) });
                 assert!(work.now_or_never().is_some());
             }
             // What they were before they were floods.
