@@ -14,6 +14,7 @@ pub mod operate;
 pub mod point_in_time;
 pub mod private_files;
 pub mod serve;
+mod space;
 pub mod tls;
 
 use crate::config;

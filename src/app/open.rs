@@ -11,6 +11,7 @@ use crate::store::StoreError;
 use crate::store::data_dir::{Created, DataDir, has_files, write_private};
 use crate::store::history::HistoryError;
 use crate::store::manifest::Manifest;
+use crate::store::reserve::Reserve;
 use crate::tenant::history::{History, HistoryParts, KeepOf, Source};
 use crate::tenant::{self, Directory, Limits, RestoreReport, Restored, RulesOf, TenantDefinition};
 use actix::ArbiterHandle;
@@ -113,6 +114,10 @@ fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
         Manifest::default().store(dir).map_err(AppError::DataDir)?;
     }
     dir.make_folders().map_err(AppError::DataDir)?;
+    // What a crash left of it: on a full disk it is the space this start needs.
+    reserve(settings, dir)
+        .give_back()
+        .map_err(|source| AppError::File { path: dir.root().to_owned(), source })?;
     let outside = root(dir)?;
     let (embedded, opened) =
         Embedded::open_witnessed(Arc::new(disk()?), Some(&outside), &options(settings))?;
@@ -128,6 +133,11 @@ fn from_disk(settings: &Settings, dir: &DataDir) -> Result<State, AppError> {
             (Arc::new(embedded), restored, None, torn)
         }
     })
+}
+
+/// The space that is held for a full disk.
+pub(super) fn reserve(settings: &Settings, dir: &DataDir) -> Reserve {
+    Reserve::of(dir.root(), settings.storage.reserve_bytes)
 }
 
 /// Refuses to begin a journal where there was one: what was acknowledged since the last snapshot

@@ -4,7 +4,7 @@ use super::banner::Banner;
 use super::open::{self, Opened};
 use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::{self, DevelopmentTls, Made};
-use super::{AppError, clock, declare, expire, logging, memory};
+use super::{AppError, clock, declare, expire, logging, memory, space};
 use crate::config::{Loaded, Settings, StorageMode, TlsMode};
 use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
@@ -14,6 +14,7 @@ use crate::http::services::{Addresses, Services};
 use crate::http::tokens::LastToken;
 use crate::http::v2::jobs;
 use crate::journal::Journal;
+use crate::store::reserve::Reserve;
 use crate::tenant::{SnapshotParts, SnapshotState, Snapshots, TakeSnapshots};
 use actix::{Actor, Addr, Arbiter};
 use actix_web::dev::{Server, ServerHandle};
@@ -95,6 +96,8 @@ pub async fn serve(
     let signals = Signals::heard(hangup, user).map_err(AppError::Server)?;
     jobs::resume(&services);
     let expiry = actix_web::rt::spawn(expire::watch(services.clone()));
+    let reserve = space::begin(wanted_reserve(&settings, &opened), &services);
+    let spaces = actix_web::rt::spawn(space::watch(reserve.clone(), services.clone()));
     services.is_ready.store(true, Ordering::Release);
     let ca = https
         .as_ref()
@@ -110,9 +113,20 @@ pub async fn serve(
     let ended = run(server, handle, &services, &settings, signals).await;
     services.set_operations(None);
     expiry.abort();
+    spaces.abort();
+    if let Some(Err(error)) = reserve.map(|reserve| reserve.give_back()) {
+        log::warn!(error:% = error; "the reserve cannot be given back; the next start does");
+    }
     stop(&settings, &services, snapshots.as_ref(), journal).await;
     drop((snapshot_arbiter, dir));
     ended.map_err(AppError::Server)
+}
+
+/// The space to hold for a full disk; none where nothing is on disk, or none is wanted.
+fn wanted_reserve(settings: &Settings, opened: &Opened) -> Option<Reserve> {
+    let is_wanted =
+        settings.storage.mode == StorageMode::Disk && settings.storage.reserve_bytes > 0;
+    is_wanted.then(|| open::reserve(settings, &opened.dir))
 }
 
 /// What the dashboard is told of this server.

@@ -150,6 +150,9 @@ sections! {
         data_dir: PathBuf = path "./dossier-data", restart;
         /// Kept in memory and on disk, or in memory only (gone at the end).
         mode: StorageMode = choice "disk", restart;
+        /// Space held for a full disk while a server runs, at most a sixteenth of it. When no other is
+        /// left it is given back, for removals, snapshots and a clean end.
+        reserve_bytes ("reserve"): u64 = size "16MiB" "64KiB" to "1GiB" zero "none", restart;
     }
 
     /// When the state is written as a whole, so that the journal can be cut and a start is fast.

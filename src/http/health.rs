@@ -46,6 +46,12 @@ pub(super) fn history_of(services: &Services) -> &'static str {
     }
 }
 
+/// Whether the last snapshot failed. The journal has everything, so it makes nothing unready; but it
+/// grows until one succeeds.
+fn have_snapshots_failed(services: &Services) -> bool {
+    services.dashboard.snapshots.has_failed.load(Ordering::Acquire)
+}
+
 /// 200 when all is well; 503 while restoring, stopping, on a full disk, after a disk failure, or while
 /// the disk takes longer than a write waits for it.
 fn ready(call: &Call) -> HttpResponse {
@@ -53,6 +59,7 @@ fn ready(call: &Call) -> HttpResponse {
     let limit = services.settings().actor.reply_timeout;
     let (status, journal) = if services.is_ready.load(Ordering::Acquire) {
         match &services.journal.progress().borrow().health {
+            Health::Ok if services.directory.space().shortage().is_some() => ("degraded", "full"),
             Health::Ok if services.journal.stats().is_slower_than(limit) => ("degraded", "slow"),
             Health::Ok => ("ok", "ok"),
             Health::Full { .. } => ("degraded", "full"),
@@ -64,6 +71,7 @@ fn ready(call: &Call) -> HttpResponse {
     let mut body = Builder::new();
     body.string("status", status).string("journal", journal);
     body.string("history", history_of(services));
+    body.string("snapshots", if have_snapshots_failed(services) { "failed" } else { "ok" });
     body.raw("tenants", &services.directory.tenants().len().to_string());
     let mut response =
         if status == "ok" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

@@ -295,7 +295,12 @@ impl From<TenantError> for Problem {
             TenantError::DiskFull => Self::new(
                 507,
                 "insufficient_storage",
-                "The disk is full, nothing was changed. Reads go on; writes resume by themselves when there is space.",
+                "The disk is full, nothing was changed. Reads and deletions go on; writes resume by themselves when there is space.",
+            ),
+            TenantError::JournalFull => Self::new(
+                507,
+                "insufficient_storage",
+                "The journal has reached journal.max_bytes because snapshots fail, nothing was changed. Reads and deletions go on; writes resume by themselves after a snapshot.",
             ),
             TenantError::Poisoned => busy(
                 503,

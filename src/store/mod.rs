@@ -8,6 +8,7 @@ pub mod data_dir;
 pub mod format;
 pub mod history;
 pub mod manifest;
+pub mod reserve;
 pub mod restore;
 pub mod snapshot;
 

@@ -5,6 +5,7 @@ use super::finder;
 use super::handle::{Answer, TenantError, Turn, Waits};
 use super::overlay::{Ahead, Overlay};
 use super::priority;
+use super::space::Space;
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::{Condition, makes_key};
@@ -139,6 +140,7 @@ pub(super) struct Tenant {
     generation: u32,
     rules: Arc<Rules>,
     journal: Arc<dyn Journal>,
+    space: Arc<Space>,
     progress: watch::Receiver<Progress>,
     is_watching: bool,
     is_retired: bool,
@@ -150,7 +152,7 @@ impl Tenant {
         uid: TenantUid,
         catalog: Catalog,
         rules: Arc<Rules>,
-        journal: Arc<dyn Journal>,
+        (journal, space): (Arc<dyn Journal>, Arc<Space>),
         limits: Limits,
     ) -> Self {
         let progress = journal.progress();
@@ -164,6 +166,7 @@ impl Tenant {
             generation,
             rules,
             journal,
+            space,
             progress,
             is_watching: false,
             is_retired: false,
@@ -240,6 +243,7 @@ impl Tenant {
                 makes_key,
             })));
         }
+        self.space.admit(&change).map_err(Refused::Now)?;
         let record = format::encode_change(self.uid, &change);
         let lsn = self
             .journal

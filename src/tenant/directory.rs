@@ -9,6 +9,7 @@ use super::actor::Limits;
 use super::catalog::Catalog;
 use super::fork::ForkError;
 use super::handle::{Shared, TenantError, TenantHandle};
+use super::space::Space;
 use crate::domain::change::{Channel, Provenance};
 use crate::domain::command::{Command, NewClient};
 use crate::domain::json::{self, Builder, Object};
@@ -159,7 +160,7 @@ impl Directory {
         let state = restored.remove(&TenantUid::DEFAULT).unwrap_or_default();
         let definition = TenantDefinition::named(DEFAULT_TENANT);
         let rules = Arc::new(rules_of(&definition));
-        let shared = Shared { journal, limits, company: Arc::default() };
+        let shared = Shared { journal, limits, company: Arc::default(), space: Arc::default() };
         let default =
             TenantHandle::start(DEFAULT_TENANT, TenantUid::DEFAULT, state, rules, &shared, first);
         let directory = Self {
@@ -214,6 +215,11 @@ impl Directory {
     /// The tenant with this name.
     pub fn tenant(&self, id: &str) -> Option<TenantHandle> {
         self.tenants.get(id).map(|found| found.value().clone())
+    }
+
+    /// Whether there is space for what they write.
+    pub fn space(&self) -> &Space {
+        &self.shared.space
     }
 
     /// All tenants, in the order of their names.

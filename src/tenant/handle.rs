@@ -9,6 +9,7 @@ use super::company::Company;
 use super::directory::{by_server, server_provenance};
 use super::published::Published;
 use super::room::{Place, Room};
+use super::space::Space;
 use crate::domain::change::{Change, Provenance};
 use crate::domain::command::Command;
 use crate::domain::condition::Condition;
@@ -56,6 +57,9 @@ pub enum TenantError {
     /// There is no space for the journal; nothing was written.
     #[error("the disk is full, nothing was written")]
     DiskFull,
+    /// The journal may not grow any more, because snapshots fail; nothing was written.
+    #[error("the journal has reached its largest size because snapshots fail, nothing was written")]
+    JournalFull,
     /// The journal takes nothing until a restart.
     #[error("a disk failure stopped writing, nothing was written")]
     Poisoned,
@@ -124,6 +128,7 @@ pub(super) struct Shared {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) limits: Limits,
     pub(super) company: Arc<Company>,
+    pub(super) space: Arc<Space>,
 }
 
 /// The way to one tenant.
@@ -156,11 +161,11 @@ impl TenantHandle {
         shared: &Shared,
         arbiter: &ArbiterHandle,
     ) -> Self {
-        let Shared { journal, limits, company } = shared.clone();
+        let Shared { journal, limits, company, space } = shared.clone();
         let published = catalog.published().clone();
         let own_rules = rules.clone();
         let address = Tenant::start_in_arbiter(arbiter, move |_| {
-            Tenant::new(uid, catalog, own_rules, journal, limits)
+            Tenant::new(uid, catalog, own_rules, (journal, space), limits)
         });
         Self(Arc::new(Inner {
             id: id.to_owned(),

@@ -27,6 +27,7 @@ mod restore;
 mod room;
 mod shelf;
 mod snapshots;
+mod space;
 mod strain;
 
 pub use actor::{Limits, Search, Suggested};
@@ -46,3 +47,4 @@ pub use snapshots::{
     DueSnapshot, ListDue, NewestSnapshot, SnapshotError, SnapshotParts, SnapshotReport,
     SnapshotSettings, SnapshotState, Snapshots, TakeSnapshots,
 };
+pub use space::{Shortage, Space};

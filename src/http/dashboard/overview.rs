@@ -83,6 +83,7 @@ fn journal(call: &Call) -> String {
     let stats = call.services.journal.stats();
     let progress = call.services.journal.progress();
     let health = match &progress.borrow().health {
+        Health::Ok if call.services.directory.space().shortage().is_some() => "full",
         Health::Ok => "ok",
         Health::Full { .. } => "full",
         Health::Poisoned { .. } => "failed",

@@ -57,8 +57,12 @@ fn skipped(reason: &str) {
 }
 
 fn create(server: &Server) -> String {
-    let body = r#"{"email":"jane@example.com","user_metadata":{}}"#;
-    let created = server.json("POST", "/api/v2/users", body).expect(201).json();
+    create_named(server, "jane")
+}
+
+fn create_named(server: &Server, name: &str) -> String {
+    let body = format!(r#"{{"email":"{name}@example.com","user_metadata":{{}}}}"#);
+    let created = server.json("POST", "/api/v2/users", &body).expect(201).json();
     format!("/api/v2/users/{}", created["user_id"].as_str().unwrap())
 }
 
@@ -105,7 +109,8 @@ fn a_full_file_system_is_507_and_writes_resume_without_a_restart() {
         entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
     };
     let before = (files("snapshots"), files("keys"));
-    // What the journal gave back is taken as well.
+    // What the journal gave back is taken as well, and the reserve.
+    until_the_reserve_is_given_back(&server);
     disk.fill();
     for operation in ["snapshots", "keys/rotate"] {
         let told = server.json("POST", &format!("/dossier/v1/{operation}"), "{}");
@@ -145,6 +150,101 @@ fn a_full_file_system_is_507_and_writes_resume_without_a_restart() {
     server.restart();
     assert_eq!(server.get(&target).expect(200).text(), before);
     assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// Until the reserve was given back to a full disk.
+fn until_the_reserve_is_given_back(server: &Server) {
+    let reserve = server.data_dir().join("RESERVE");
+    until("the reserve is given back", || (!reserve.exists()).then_some(()));
+}
+
+fn delete(server: &Server, target: &str) -> u16 {
+    server.request("DELETE", target, &[("Authorization", server.admin())], None).status
+}
+
+#[test]
+fn on_a_full_disk_what_removes_something_is_written_and_nothing_else() {
+    let Some(disk) = SmallDisk::mount() else { return skipped("a small tmpfs cannot be mounted") };
+    let mut server = Setup::default().set("snapshot.interval=0s").start_in(disk.0.path());
+    let (kept, gone) = (create(&server), create_named(&server, "joe"));
+    disk.fill();
+    write_until_full(&server, disk.0.path(), &kept);
+    until_the_reserve_is_given_back(&server);
+    until("the removal is taken", || (delete(&server, &gone) == 204).then_some(()));
+    // There is space now, and it is not for this.
+    let refused = server.json("PATCH", &kept, r#"{"user_metadata":{"more":true}}"#).expect(507);
+    assert_eq!(refused.json()["errorCode"], "insufficient_storage");
+    let ready = server.request("GET", "/readyz", &[], None).expect(503).json();
+    assert_eq!((&ready["status"], &ready["journal"]), (&json!("degraded"), &json!("full")));
+    let before = server.get(&kept).expect(200).text().to_owned();
+    server.restart();
+    server.get(&gone).expect(404);
+    assert_eq!(server.get(&kept).expect(200).text(), before);
+    // A restart changes nothing of it, and space does.
+    server.json("PATCH", &kept, r#"{"user_metadata":{"more":true}}"#).expect(507);
+    disk.free();
+    until("writes are taken again", || {
+        let answer = server.json("PATCH", &kept, r#"{"user_metadata":{"again":true}}"#);
+        (answer.status == 200).then_some(())
+    });
+    server.request("GET", "/readyz", &[], None).expect(200);
+}
+
+#[test]
+fn on_a_full_disk_a_snapshot_and_a_clean_end_still_fit() {
+    let Some(disk) = SmallDisk::mount() else { return skipped("a small tmpfs cannot be mounted") };
+    let setup = || Setup::default().set("snapshot.interval=0s");
+    let mut server = setup().start_in(disk.0.path());
+    let target = create(&server);
+    disk.fill();
+    // Nobody has written since: the first to find out is the end.
+    assert_eq!(server.end_with(Signal::TERM).code(), Some(0), "{}", server.log());
+    assert!(server.log().contains("final snapshot done"), "{}", server.log());
+    assert!(!server.data_dir().join("RESERVE").exists());
+    server.restart();
+    write_until_full(&server, disk.0.path(), &target);
+    let taken = || server.json("POST", "/dossier/v1/snapshots", "{}").status;
+    until("a snapshot fits", || (taken() == 200).then_some(()));
+    let before = server.get(&target).expect(200).text().to_owned();
+    server.kill9();
+    server.restart();
+    assert_eq!(server.get(&target).expect(200).text(), before);
+}
+
+#[test]
+fn a_journal_that_snapshots_cannot_shorten_stops_writes_at_its_largest_size_and_heals() {
+    let setup = Setup::default().set("journal.segment=1MiB").set("journal.max_bytes=8MiB");
+    let mut server = setup.set("log.level=warn").start();
+    let (kept, gone) = (create(&server), create_named(&server, "joe"));
+    // No snapshot can be written into what is no folder.
+    let (snapshots, aside) =
+        (server.data_dir().join("snapshots"), server.data_dir().join("snapshots.aside"));
+    fs::rename(&snapshots, &aside).unwrap();
+    fs::write(&snapshots, b"").unwrap();
+    let pad = "x".repeat(60_000);
+    let refused = (0..10_000).find_map(|number| {
+        let body = format!(r#"{{"user_metadata":{{"last":{number},"pad":"{pad}"}}}}"#);
+        let answer = server.json("PATCH", &kept, &body);
+        (answer.status != 200).then_some(answer)
+    });
+    let refused = refused.unwrap();
+    assert_eq!(refused.status, 507, "{}", refused.text());
+    assert!(refused.text().contains("journal.max_bytes"), "{}", refused.text());
+    let ready = server.request("GET", "/readyz", &[], None).expect(503).json();
+    assert_eq!((&ready["journal"], &ready["snapshots"]), (&json!("full"), &json!("failed")));
+    assert_eq!(delete(&server, &gone), 204, "what removes something is written");
+    let before = server.get(&kept).expect(200).text().to_owned();
+    fs::remove_file(&snapshots).unwrap();
+    fs::rename(&aside, &snapshots).unwrap();
+    until("writes are taken again", || {
+        let answer = server.json("PATCH", &kept, r#"{"user_metadata":{"pad":null}}"#);
+        (answer.status == 200).then_some(())
+    });
+    let ready = server.request("GET", "/readyz", &[], None).expect(200).json();
+    assert_eq!(ready["snapshots"], "ok");
+    assert_ne!(server.get(&kept).expect(200).text(), before);
+    server.restart();
+    server.get(&gone).expect(404);
 }
 
 #[test]

@@ -280,7 +280,10 @@ impl Patience {
     /// Waits after a failure that may pass; gives one that will not back.
     async fn after(&mut self, error: TenantError) -> Result<(), TenantError> {
         match error {
-            TenantError::Busy | TenantError::DiskFull | TenantError::TimedOut => {
+            TenantError::Busy
+            | TenantError::DiskFull
+            | TenantError::JournalFull
+            | TenantError::TimedOut => {
                 tokio::time::sleep(self.wait).await;
                 self.wait = (self.wait * 2).min(Self::LONGEST);
                 Ok(())
