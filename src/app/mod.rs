@@ -74,6 +74,9 @@ pub enum AppError {
     /// The server ended with an error.
     #[error("the server stopped: {0}")]
     Server(std::io::Error),
+    /// A write or sync of the journal failed, and the settings say to end then.
+    #[error("a write or sync of the journal failed ({0}), and journal.on_io_error is \"exit\"")]
+    DiskFailed(String),
     /// Test endpoints beyond this machine.
     #[error(
         "test.enabled gives everybody who can reach the server full control, and server.listen is {0}: \
@@ -97,7 +100,8 @@ impl AppError {
             | Self::Declare { .. }
             | Self::Write(_)
             | Self::File { .. }
-            | Self::Server(_) => 1,
+            | Self::Server(_)
+            | Self::DiskFailed(_) => 1,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::open::{self, Opened};
 use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::{self, DevelopmentTls, Made};
 use super::{AppError, clock, declare, expire, logging, memory, space};
-use crate::config::{Loaded, Settings, StorageMode, TlsMode};
+use crate::config::{Loaded, OnIoError, Settings, StorageMode, TlsMode};
 use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
 use crate::http::incoming::LastRequest;
@@ -13,7 +13,7 @@ use crate::http::operate::{OperationFailed, Operations};
 use crate::http::services::{Addresses, Services};
 use crate::http::tokens::LastToken;
 use crate::http::v2::jobs;
-use crate::journal::Journal;
+use crate::journal::{Health, Journal, Progress};
 use crate::store::reserve::Reserve;
 use crate::tenant::{SnapshotParts, SnapshotState, Snapshots, TakeSnapshots};
 use actix::{Actor, Addr, Arbiter};
@@ -119,7 +119,7 @@ pub async fn serve(
     }
     stop(&settings, &services, snapshots.as_ref(), journal).await;
     drop((snapshot_arbiter, dir));
-    ended.map_err(AppError::Server)
+    ended
 }
 
 /// The space to hold for a full disk; none where nothing is on disk, or none is wanted.
@@ -377,19 +377,22 @@ async fn run(
     services: &Services,
     settings: &Settings,
     signals: Signals,
-) -> std::io::Result<()> {
+) -> Result<(), AppError> {
     let Signals { mut terminate, mut interrupt, mut hangup, mut user } = signals;
     // Spawned, so that it goes on working while it is asked to stop.
     let mut server = actix_web::rt::spawn(server);
-    loop {
+    let ended = loop {
         tokio::select! {
-            ended = &mut server => return ended.map_err(std::io::Error::other)?,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            ended = &mut server => {
+                return ended.map_err(std::io::Error::other).flatten().map_err(AppError::Server);
+            }
+            reason = failure_that_ends(services, settings) => break Err(AppError::DiskFailed(reason)),
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
             _ = hangup.recv() => on_signal(services, "SIGHUP", |operations| async move { operations.reload(false).await.map(drop) }),
             _ = user.recv() => on_signal(services, "SIGUSR1", |operations| async move { operations.take_snapshots().await.map(drop) }),
         }
-    }
+    };
     log::info!("stopping: no new connections, finishing what is in flight");
     services.is_stopping.store(true, Ordering::Release);
     services.is_ready.store(false, Ordering::Release);
@@ -404,7 +407,20 @@ async fn run(
         _ = terminate.recv() => exit_at_once(),
         _ = interrupt.recv() => exit_at_once(),
     }
-    Ok(())
+    ended
+}
+
+/// Waits for a failure of the journal after which the server is to end, and tells what it was.
+async fn failure_that_ends(services: &Services, settings: &Settings) -> String {
+    if settings.journal.on_io_error == OnIoError::Exit {
+        let mut progress = services.journal.progress();
+        if let Ok(progress) = progress.wait_for(Progress::is_poisoned).await
+            && let Health::Poisoned { reason } = &progress.health
+        {
+            return reason.clone();
+        }
+    }
+    std::future::pending().await
 }
 
 /// Does what a signal asks, beside the serving.

@@ -53,6 +53,16 @@ choice! {
 }
 
 choice! {
+    /// What a server does after a write or sync of the journal failed.
+    OnIoError {
+        /// It answers reads, and refuses writes until it is started again.
+        Serve = "serve",
+        /// It ends, so that whatever watches over it starts it again.
+        Exit = "exit",
+    }
+}
+
+choice! {
     /// Where data lives.
     StorageMode {
         /// In memory, and in the data directory for good.

@@ -31,8 +31,8 @@ use std::path::{Path, PathBuf};
 
 pub use change::{Changes, diff, merge_live};
 pub use choice::{
-    AccessLog, ClientSecrets, Compat, Durability, LogFormat, LogLevel, RootAttributes, StorageMode,
-    StrictKeys, TlsMode,
+    AccessLog, ClientSecrets, Compat, Durability, LogFormat, LogLevel, OnIoError, RootAttributes,
+    StorageMode, StrictKeys, TlsMode,
 };
 pub use explain::{UnknownKey, explain};
 pub use problem::{Errors, Excerpt, Place, Problem, Warning};

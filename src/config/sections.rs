@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choice::{AccessLog, Durability, LogFormat, LogLevel, StorageMode, StrictKeys, TlsMode};
+use super::choice::{
+    AccessLog, Durability, LogFormat, LogLevel, OnIoError, StorageMode, StrictKeys, TlsMode,
+};
 use super::table::{Section, Setting, Values};
 use super::value::{Address, Kind};
 
@@ -182,6 +184,9 @@ sections! {
         queue_records: usize = count "65536" ["records"] "64" to "16777216", restart;
         /// Bytes that may wait for the disk; beyond, writes are answered 503.
         queue_bytes: u64 = size "256MiB" "1MiB" to "64GiB", restart;
+        /// After a write or sync failed nothing is written until a restart: reads go on until an
+        /// operator restarts it, or it ends with code 1.
+        on_io_error: OnIoError = choice "serve", restart;
     }
 
     /// One actor for each tenant.

@@ -18,6 +18,7 @@ const ANY_PORT: &str = "127.0.0.1:0";
 pub(crate) struct Setup {
     config: Option<String>,
     sets: Vec<String>,
+    env: Vec<(String, PathBuf)>,
 }
 
 impl Setup {
@@ -30,6 +31,12 @@ impl Setup {
     /// One `--set section.key=value`.
     pub(crate) fn set(mut self, assignment: &str) -> Self {
         self.sets.push(assignment.to_owned());
+        self
+    }
+
+    /// One variable of the environment, which holds a path; without, there are none.
+    pub(crate) fn env(mut self, name: &str, path: &Path) -> Self {
+        self.env.push((name.to_owned(), path.to_owned()));
         self
     }
 
@@ -106,6 +113,11 @@ impl Server {
     /// Asks the process to end, and waits until it has.
     pub(crate) fn end_with(&mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         until("the end of the process", || self.child.try_wait().unwrap())
     }
 
@@ -269,6 +281,7 @@ fn spawn(folder: &Path, setup: &Setup, listen: &str) -> Result<(Child, Value), E
         .args(["--set", "server.https_listen=127.0.0.1:0"])
         .current_dir(folder)
         .env_clear()
+        .envs(setup.env.iter().map(|(name, path)| (name, path)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log);
