@@ -103,6 +103,25 @@ fn a_data_directory_of_the_first_release_opens_with_everything_in_it() {
 }
 
 #[test]
+fn the_mark_beside_the_journal_of_the_first_release_is_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    copy(&fixture().join("data"), &root);
+    let segment = root.join("journal/00000000000000000001.seg");
+    let bytes = fs::read(&segment).unwrap();
+    let used = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    fs::write(&segment, &bytes[..used - 20]).unwrap();
+    // Its newer slot; the other one knows of nothing.
+    let mut high_water = fs::read(root.join("journal/HIGHWATER")).unwrap();
+    high_water[..4096].fill(0);
+    fs::write(root.join("journal/HIGHWATER"), high_water).unwrap();
+    let mut settings = Settings::default();
+    root.clone_into(&mut settings.storage.data_dir);
+    let refused = open(&settings).unwrap_err().to_string();
+    assert!(refused.contains("SYNCED") && refused.contains("byte "), "{refused}");
+}
+
+#[test]
 fn a_server_takes_over_a_data_directory_of_the_first_release() {
     let folder = tempfile::tempdir().unwrap();
     copy(&fixture().join("data"), &folder.path().join("data"));
