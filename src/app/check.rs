@@ -2,7 +2,7 @@
 
 use super::declare::ADMIN_CLIENT_FILE;
 use super::keys::KeyStore;
-use super::{AppError, open};
+use super::{AppError, open, tls};
 use crate::domain::time::Version;
 use crate::http::random;
 use crate::journal::{self, JournalError, Lsn, OsDisk, Reader};
@@ -24,6 +24,8 @@ pub struct Findings {
     pub repairs: Vec<String>,
     /// What no repair can mend.
     pub beyond_repair: Vec<String>,
+    /// Whether a start would go on in full, in spite of the problems.
+    pub opens: bool,
 }
 
 /// Verifies every byte that matters, and that everything can be restored from it: in memory, as a
@@ -35,7 +37,9 @@ pub fn check(data_dir: &Path) -> Result<Findings, AppError> {
     let dir = take(data_dir)?;
     let mut findings = Findings::default();
     look_at_all(&dir, &mut findings)?;
+    check_certificates(&dir, &mut findings);
     findings.problems.extend(findings.beyond_repair.iter().cloned());
+    findings.opens &= findings.beyond_repair.is_empty();
     Ok(findings)
 }
 
@@ -47,13 +51,20 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
     let dir = take(data_dir)?;
     let mut findings = Findings::default();
     look_at_all(&dir, &mut findings)?;
-    if findings.problems.is_empty() {
-        return Ok(findings);
+    if !findings.problems.is_empty() {
+        mend(&dir, &mut findings)?;
     }
+    check_certificates(&dir, &mut findings);
+    put_certificates_aside(&dir, &mut findings)?;
+    Ok(findings)
+}
+
+/// Mends journal, snapshots and their list.
+fn mend(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
     dir.make_folders().map_err(AppError::DataDir)?;
-    let above = highest_place(&dir)?;
-    put_other_journal_aside(&dir, above, &mut findings)?;
-    let repaired = journal::repair(&disk(&dir)?, Lsn::new(above), random::number())?;
+    let above = highest_place(dir)?;
+    put_other_journal_aside(dir, above, findings)?;
+    let repaired = journal::repair(&disk(dir)?, Lsn::new(above), random::number())?;
     for (file, copy) in &repaired.copies {
         findings.repairs.push(format!("journal/{file} was rewritten; as it was: journal/{copy}"));
     }
@@ -66,20 +77,38 @@ pub fn repair(data_dir: &Path) -> Result<Findings, AppError> {
             "what the journal held behind change {last} and cannot be read is lost; nothing that is left says how much that was"
         ));
     }
-    let manifest = sound_manifest(&dir, &mut findings)?;
-    manifest.store(&dir).map_err(AppError::DataDir)?;
+    let manifest = sound_manifest(dir, findings)?;
+    manifest.store(dir).map_err(AppError::DataDir)?;
     if manifest.tenants.is_empty() && repaired.before.journal.is_none() {
         findings.repairs.push(format!(
             "every tenant, user and client is lost; remove {ADMIN_CLIENT_FILE} as well, and the next start makes an administrator"
         ));
     }
+    if is_complete(dir, &repaired)? {
+        findings.repairs.push("everything that was acknowledged is there".to_owned());
+        return Ok(());
+    }
     let upto = repaired.after.last.get().max(above);
-    write_private(&repaired_file(&dir), format!("{upto}\n").as_bytes())
+    write_private(&repaired_file(dir), format!("{upto}\n").as_bytes())
         .map_err(AppError::DataDir)?;
     findings
         .repairs
         .push(format!("from now on it is known that changes up to {upto} may be missing"));
-    Ok(findings)
+    Ok(())
+}
+
+/// Whether a repair has left nothing behind: then no later loss is to be taken for its doing.
+fn is_complete(dir: &DataDir, repaired: &journal::RepairReport) -> Result<bool, AppError> {
+    if !repaired.before.problems.is_empty()
+        || repaired.before.journal.is_none()
+        || !repaired.lost.is_empty()
+    {
+        return Ok(false);
+    }
+    let mut left = Findings::default();
+    check_restoring(dir, &mut left)?;
+    let is_ours = open::refuse_other_journal(dir, &Reader::open(disk(dir)?)?).is_ok();
+    Ok(left.problems.is_empty() && is_ours)
 }
 
 fn look_at_all(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
@@ -106,6 +135,7 @@ fn check_restoring(dir: &DataDir, findings: &mut Findings) -> Result<(), AppErro
                 report.tenants, report.users, report.replayed
             ));
             findings.facts.extend(report.warnings);
+            findings.opens = true;
             return Ok(());
         }
         Err(error) => error,
@@ -197,6 +227,33 @@ fn check_keys(dir: &DataDir, findings: &mut Findings) {
         ),
         Err(error) => findings.beyond_repair.push(error.to_string()),
     }
+}
+
+/// The development CA: a start that makes no use of it does not ask for it.
+fn check_certificates(dir: &DataDir, findings: &mut Findings) {
+    match tls::verify_development(dir.root()) {
+        Ok(true) => findings.facts.push("tls: good".to_owned()),
+        Ok(false) => {}
+        Err(error) => {
+            findings.problems.push(error.to_string());
+            findings.opens = false;
+        }
+    }
+}
+
+/// Nothing else leans on the development CA, so it can be made anew.
+fn put_certificates_aside(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {
+    let path = dir.tls();
+    if tls::verify_development(dir.root()).is_ok() {
+        return Ok(());
+    }
+    let broken = free_copy(&path);
+    let renamed = broken.file_name().unwrap_or_default().display().to_string();
+    std::fs::rename(&path, &broken).map_err(|source| AppError::File { path, source })?;
+    findings.repairs.push(format!(
+        "tls was renamed to {renamed}; the next start makes a new development CA, which clients must then trust"
+    ));
+    Ok(())
 }
 
 fn check_journal(dir: &DataDir, findings: &mut Findings) -> Result<(), AppError> {

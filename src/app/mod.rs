@@ -94,7 +94,8 @@ impl AppError {
             Self::DataDir(StoreError::Damaged { .. } | StoreError::Newer { .. })
             | Self::Journal(_)
             | Self::Restore(_)
-            | Self::Keys(_) => 5,
+            | Self::Keys(_)
+            | Self::Tls(tls::TlsError::Ca { .. }) => 5,
             Self::Bind { .. } => 6,
             Self::Tls(_)
             | Self::Declare { .. }

@@ -1,7 +1,7 @@
 //! From a folder to running tenants: lock, keys, journal, snapshots, replay.
 
 use super::keys::KeyStore;
-use super::{AppError, clock, declare};
+use super::{AppError, clock, declare, tls};
 use crate::config::{self, Settings};
 use crate::domain::history::Keep;
 use crate::domain::policy::{Rules, SecretStorage};
@@ -47,10 +47,15 @@ pub struct Opened {
 pub fn open(settings: &Settings) -> Result<Opened, AppError> {
     let started = Instant::now();
     let (dir, created) = DataDir::open(&settings.storage.data_dir).map_err(AppError::DataDir)?;
-    let keys = KeyStore::open(dir.root(), clock::now().seconds())?;
+    // What may be refused is looked at before anything is made or goes on.
+    KeyStore::verify(dir.root())?;
+    if settings.server.tls == config::TlsMode::Dev {
+        tls::verify_development(dir.root())?;
+    }
     let is_memory = settings.storage.mode == config::StorageMode::Memory;
     let (journal, restored, fixed_lsn, torn) =
         if is_memory { in_memory(settings, &dir)? } else { from_disk(settings, &dir)? };
+    let keys = KeyStore::open(dir.root(), clock::now().seconds())?;
     Ok(Opened {
         dir: Arc::new(dir),
         created,

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::certificate;
 use super::private_files::{self, FileError};
 
-pub use development::{DevelopmentTls, Made, development};
+pub use development::{DevelopmentTls, Made, development, verify_development};
 
 /// A TLS listener's settings, and until when its certificate is valid.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ pub(super) fn run(global: &Global, is_repair: bool) -> Result<(), Failure> {
     if global.output == Output::Json {
         println!("{:#}", json(&findings, is_repair));
     }
-    let Findings { facts, problems, repairs, beyond_repair } = findings;
+    let Findings { facts, problems, repairs, beyond_repair, opens } = findings;
     if global.output == Output::Text {
         tell(&facts, &problems, &repairs);
     }
@@ -19,10 +19,12 @@ pub(super) fn run(global: &Global, is_repair: bool) -> Result<(), Failure> {
     }
     if !is_repair && !problems.is_empty() {
         let count = problems.len();
-        return Err(Failure::new(
-            5,
-            format!("{count} problems; `dossier check --repair` does the least that makes it open"),
-        ));
+        let remedy = if opens {
+            "a start finds everything all the same; `dossier check --repair` puts aside what is damaged"
+        } else {
+            "`dossier check --repair` does the least that makes it open"
+        };
+        return Err(Failure::new(5, format!("{count} problems; {remedy}")));
     }
     if global.output == Output::Text {
         println!(
@@ -39,10 +41,11 @@ pub(super) fn run(global: &Global, is_repair: bool) -> Result<(), Failure> {
 
 /// What was found, for programs; `is_good` says what the exit code says.
 fn json(findings: &Findings, is_repair: bool) -> serde_json::Value {
-    let Findings { facts, problems, repairs, beyond_repair } = findings;
+    let Findings { facts, problems, repairs, beyond_repair, opens } = findings;
     let is_good = if is_repair { beyond_repair.is_empty() } else { problems.is_empty() };
     serde_json::json!({
         "is_good": is_good,
+        "opens": opens,
         "facts": facts,
         "problems": problems,
         "repairs": repairs,

@@ -271,7 +271,7 @@ fn format_file(root: &Path) -> PathBuf {
 
 /// Whether the folder says its format, and it is one we know; an empty folder says none.
 fn has_format(root: &Path) -> Result<bool, StoreError> {
-    refuse_pipes(root)?;
+    refuse_odd(root)?;
     let path = format_file(root);
     let damaged = |reason: &str| StoreError::Damaged {
         path: path.clone(),
@@ -297,25 +297,45 @@ fn has_format(root: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Refuses what is neither file nor folder where files are read: reading a pipe waits for ever.
-fn refuse_pipes(root: &Path) -> Result<(), StoreError> {
-    let mut paths: Vec<PathBuf> =
+/// Refuses what is no file where files are read, and no folder where they lie: reading a pipe waits
+/// for ever, and what the system says of a folder names no remedy.
+fn refuse_odd(root: &Path) -> Result<(), StoreError> {
+    let mut files: Vec<PathBuf> =
         ["format", "lock", "MANIFEST", "SYNCED", "REPAIRED", "admin-client.json"]
             .map(|name| root.join(name))
             .into();
+    let damaged = |path: PathBuf, reason: &str| {
+        Err(StoreError::Damaged { path, offset: 0, reason: reason.to_owned() })
+    };
     for folder in ["journal", "snapshots", "keys", "tls"].map(|name| root.join(name)) {
         if folder.is_dir() {
-            paths.extend(list(&folder)?.into_iter().map(|name| folder.join(name)));
+            files.extend(list(&folder)?.into_iter().map(|name| folder.join(name)));
+        } else if folder.exists() {
+            return damaged(folder, "it is no folder; move it away and put the folder back");
         }
     }
-    let is_odd =
-        |path: &PathBuf| fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
-    match paths.into_iter().find(is_odd) {
-        None => Ok(()),
-        Some(path) => {
-            let reason = "it is a pipe, a socket or a device; put the file back".to_owned();
-            Err(StoreError::Damaged { path, offset: 0, reason })
+    for path in files {
+        let Ok(found) = fs::metadata(&path) else { continue };
+        if found.is_dir() && is_for_a_file(&path, root) {
+            return damaged(path, "it is a folder; move it away and put the file back");
         }
+        if !found.is_dir() && !found.is_file() {
+            return damaged(path, "it is a pipe, a socket or a device; put the file back");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a place is a file's and nobody can go on without it. The list of snapshots can be made
+/// anew, a snapshot has one before it, and who else lays folders beside them may.
+fn is_for_a_file(path: &Path, root: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let name = path.file_name().and_then(|name| name.to_str());
+    let is_in_root = path.parent() == Some(root);
+    match name {
+        Some("MANIFEST") => !is_in_root,
+        Some("HIGHWATER") => true,
+        _ => is_in_root || matches!(ending, Some("seg" | "new" | "pem" | "toml")),
     }
 }
 
@@ -326,7 +346,7 @@ fn holds_data(root: &Path) -> Result<bool, StoreError> {
             return Ok(true);
         }
     }
-    Ok(root.join("MANIFEST").exists())
+    Ok(["MANIFEST", "SYNCED", "admin-client.json"].iter().any(|name| root.join(name).exists()))
 }
 
 /// Whether a folder is there and not empty.

@@ -87,6 +87,9 @@ impl Manifest {
                 }
                 Ok(None)
             }
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                Err(damaged("it is a folder".to_owned()))
+            }
             Err(error) => Err(StoreError::io(&path, "read", error)),
         }
     }

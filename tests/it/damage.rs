@@ -15,7 +15,9 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 mod after_repair;
+mod certificates;
 mod misplaced;
+mod verdicts;
 
 const KIB: usize = 1 << 10;
 

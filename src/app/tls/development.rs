@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
@@ -70,10 +70,13 @@ pub enum Made {
 /// Takes or makes the development CA of a data directory, and a certificate for
 /// `localhost` and these hosts. A host may carry a port, which is left out.
 ///
+/// A CA that is over, or not valid yet by this machine's clock, is used all the same: the clock may
+/// be wrong, and it is the clients who judge a certificate.
+///
 /// # Errors
 ///
-/// When a file is open to others, the CA is damaged or nearly over, or a name is
-/// none. A damaged certificate is not an error: another one is made.
+/// When a file is open to others, the CA is damaged, or a name is none. A damaged certificate is
+/// not an error: another one is made.
 pub fn development(
     data_dir: &Path,
     hosts: &[String],
@@ -85,13 +88,29 @@ pub fn development(
     if !is_there {
         private_files::make_folder(&folder, |beside| make_ca(beside, now_s))?;
     }
-    let ca = Ca::read(&folder, now_s)?;
+    let ca = Ca::read(&folder)?;
+    let now_s = ca.within_its_time(now_s);
     let (tls, made) = match ca.leaf(&folder, &names, now_s) {
         Some(tls) => (tls, Made::Nothing),
         None => (ca.make_leaf(&folder, &names, now_s)?, Made::Leaf),
     };
     let made = if is_there { made } else { Made::Everything };
     Ok(DevelopmentTls { tls, ca_file: folder.join(CA), names, made })
+}
+
+/// Looks whether the development CA of a data directory can be used, and makes nothing; false if
+/// there is none.
+///
+/// # Errors
+///
+/// When [`development`] would refuse it.
+pub fn verify_development(data_dir: &Path) -> Result<bool, TlsError> {
+    let folder = data_dir.join(FOLDER);
+    let is_there = private_files::is_filled(&folder)?;
+    if is_there {
+        Ca::read(&folder)?;
+    }
+    Ok(is_there)
 }
 
 /// The development CA, read from its two files.
@@ -102,26 +121,47 @@ struct Ca {
 }
 
 impl Ca {
-    fn read(folder: &Path, now_s: i64) -> Result<Self, TlsError> {
+    fn read(folder: &Path) -> Result<Self, TlsError> {
         let damaged =
             |reason: &str| TlsError::Ca { folder: folder.to_owned(), reason: reason.to_owned() };
-        let missing = |error: FileError, file: &str| {
-            if error.is_missing() { damaged(&format!("{file} is missing")) } else { error.into() }
+        let unreadable = |file: &'static str| {
+            move |error: FileError| {
+                let is_missing = error.is_missing();
+                damaged(&if is_missing { format!("{file} is missing") } else { error.to_string() })
+            }
         };
-        let text =
-            private_files::read_public(&folder.join(CA)).map_err(|error| missing(error, CA))?;
+        let text = private_files::read_public(&folder.join(CA)).map_err(unreadable(CA))?;
         let certificate = CertificateDer::from_pem_slice(text.as_bytes())
             .map_err(|_| damaged("ca.pem holds no certificate"))?;
         let facts = certificate::read(&certificate)
             .ok_or_else(|| damaged("ca.pem holds a damaged certificate"))?;
-        let text = private_files::read_secret(&folder.join(CA_KEY))
-            .map_err(|error| missing(error, CA_KEY))?;
+        let text = private_files::read_secret(&folder.join(CA_KEY)).map_err(unreadable(CA_KEY))?;
         let key =
             KeyPair::from_pem(&text).map_err(|_| damaged("ca-key.pem holds no private key"))?;
-        if facts.not_after_s - now_s < RENEWED_WHEN_LEFT_S {
-            return Err(damaged("it is over, or will be in less than 30 days"));
+        let ca = Self { certificate, facts, key };
+        // Whether the two belong together, and all of the certificate is as it was, shows in what they sign.
+        let (leaf, ..) = ca.sign(&ALWAYS.map(str::to_owned), ca.first_s())?;
+        if !ca.has_signed(leaf.der(), ca.first_s()) {
+            return Err(damaged("ca-key.pem is not the key of ca.pem, or ca.pem is damaged"));
         }
-        Ok(Self { certificate, facts, key })
+        Ok(ca)
+    }
+
+    /// From when on certificates can be made.
+    fn first_s(&self) -> i64 {
+        self.facts.not_before_s + BACKDATED_S
+    }
+
+    /// The time that certificates are made and judged by: the clock's, as far as the CA is valid.
+    fn within_its_time(&self, now_s: i64) -> i64 {
+        let first = self.first_s();
+        let last = (self.facts.not_after_s - RENEWED_WHEN_LEFT_S).max(first);
+        if now_s >= last {
+            log::warn!(
+                "the development CA in tls/ is over, or will be in less than 30 days; move the folder away to have a new one made, which clients must then trust"
+            );
+        }
+        now_s.clamp(first, last)
     }
 
     /// The certificate that is there, if it is still good for these names.
@@ -142,7 +182,8 @@ impl Ca {
         Some(Tls { server, expires_at_s: facts.not_after_s })
     }
 
-    fn make_leaf(&self, folder: &Path, names: &[String], now_s: i64) -> Result<Tls, TlsError> {
+    /// A certificate for these names, its key, and when it ends.
+    fn sign(&self, names: &[String], now_s: i64) -> Result<(Certificate, KeyPair, i64), TlsError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = named("localhost");
@@ -153,11 +194,11 @@ impl Ca {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let leaf = params.signed_by(&key, &self.issuer())?;
-        if !self.has_signed(leaf.der(), now_s) {
-            let reason = "ca-key.pem is not the key of ca.pem".to_owned();
-            return Err(TlsError::Ca { folder: folder.to_owned(), reason });
-        }
+        Ok((params.signed_by(&key, &self.issuer())?, key, expires_at_s))
+    }
+
+    fn make_leaf(&self, folder: &Path, names: &[String], now_s: i64) -> Result<Tls, TlsError> {
+        let (leaf, key, expires_at_s) = self.sign(names, now_s)?;
         // A crash between the two leaves a pair that does not match, which is
         // noticed and made anew.
         private_files::write(&folder.join(LEAF_KEY), &key.serialize_pem(), SECRET)?;
@@ -452,8 +493,19 @@ mod tests {
         let late = NOW + CA_S - 100 * DAY_S;
         let ours = development(data.path(), &[], late).unwrap();
         assert_eq!(ours.tls.expires_at_s, NOW - BACKDATED_S + CA_S);
-        let error = development(data.path(), &[], NOW + CA_S - 30 * DAY_S).unwrap_err().to_string();
-        assert!(error.contains("30 days") && error.contains("move the folder away"), "{error}");
+    }
+
+    #[test]
+    fn a_clock_that_is_years_wrong_keeps_nobody_from_starting() {
+        let data = tempfile::tempdir().unwrap();
+        let start = |now_s| development(data.path(), &[], now_s).unwrap();
+        let first = fs::read(start(NOW).ca_file).unwrap();
+        for years in [-30, -10, -1, 10, 11, 30] {
+            assert_eq!(fs::read(start(NOW + years * 366 * DAY_S).ca_file).unwrap(), first);
+            let ours = start(NOW);
+            shake_hands(&ours.tls.server, &ours.ca_file, "localhost", NOW).unwrap();
+            assert_eq!(fs::read(ours.ca_file).unwrap(), first, "{years}");
+        }
     }
 
     #[track_caller]
