@@ -53,7 +53,23 @@ impl Operator {
 }
 
 fn in_words(error: impl Error + 'static) -> OperationFailed {
-    OperationFailed { is_disk_full: is_disk_full(&error), reason: error.to_string() }
+    let is_disk_full = is_disk_full(&error);
+    let is_disk_failed = !is_disk_full && is_of_the_disk(&error);
+    OperationFailed { is_disk_full, is_disk_failed, reason: error.to_string() }
+}
+
+/// Whether the system's refusal of a file, or a journal that failed, is somewhere below this error.
+fn is_of_the_disk(error: &(dyn Error + 'static)) -> bool {
+    let mut below = Some(error);
+    while let Some(error) = below {
+        let journal = error.downcast_ref::<JournalError>();
+        let is_poisoned = journal.is_some_and(|error| matches!(error, JournalError::Poisoned));
+        if is_poisoned || error.is::<io::Error>() {
+            return true;
+        }
+        below = error.source();
+    }
+    false
 }
 
 /// Whether the disk, or what may be used of it, is full, somewhere below this error.
@@ -72,7 +88,7 @@ fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
 
 fn no_snapshots() -> OperationFailed {
     let reason = "data is kept in memory only: there are no snapshots".to_owned();
-    OperationFailed { reason, is_disk_full: false }
+    OperationFailed { reason, is_disk_full: false, is_disk_failed: false }
 }
 
 /// What a reload changes, or would.

@@ -38,6 +38,8 @@ pub struct OperationFailed {
     pub reason: String,
     /// Whether all that was missing is space on the disk.
     pub is_disk_full: bool,
+    /// Whether the system refused a file, for another reason.
+    pub is_disk_failed: bool,
 }
 
 /// The outcome of an operation that takes its time.
@@ -92,6 +94,12 @@ pub(super) fn operations(call: &Call) -> Result<Arc<dyn Operations>, Problem> {
 fn failed(error: OperationFailed) -> Problem {
     if error.is_disk_full {
         return TenantError::DiskFull.into();
+    }
+    if error.is_disk_failed {
+        return Problem {
+            retry_after: Some(1),
+            ..Problem::new(503, "storage_failed", error.reason)
+        };
     }
     Problem::new(500, "operation_failed", error.reason)
 }
