@@ -176,6 +176,11 @@ impl Store {
     pub fn version_before(&self, uid: TenantUid, at: Timestamp) -> Result<Version, HistoryError> {
         let (mut low, mut high) =
             (self.changes_from(uid)?.get(), self.last_version(uid)?.map_or(0, Version::get));
+        // After everything is after everything, also where time jumped forward for a while and back.
+        let newest = self.changes_after(uid, Version::new(high.saturating_sub(1)), 1)?;
+        if newest.first().is_some_and(|change| change.at < at) {
+            return Ok(Version::new(high));
+        }
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             let found = self.changes_after(uid, Version::new(middle - 1), 1)?;

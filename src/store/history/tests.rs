@@ -24,7 +24,10 @@ fn user(id: &str, version: u64) -> Outcome {
 }
 
 fn put(store: &Store, uid: TenantUid, version: u64, outcomes: Vec<Outcome>) {
-    let hours = i64::try_from(version).unwrap();
+    put_at(store, uid, (version, i64::try_from(version).unwrap()), outcomes);
+}
+
+fn put_at(store: &Store, uid: TenantUid, (version, hours): (u64, i64), outcomes: Vec<Outcome>) {
     let provenance = Provenance { actor: format!("a{version}"), ..Provenance::default() };
     let change = Change { version: Version::new(version), at: at(hours), provenance, outcomes };
     let record = crate::store::format::encode_change(uid, &change);
@@ -91,6 +94,19 @@ fn changes_are_told_in_order_and_found_by_time() {
     }
     assert_eq!(store.last_version(UID).unwrap(), Some(Version::new(20)));
     assert_eq!(store.tenants().unwrap(), [UID, TenantUid(4)]);
+}
+
+#[test]
+fn what_was_changed_last_is_found_also_where_time_jumped_forward_and_back() {
+    let (_folder, store) = store();
+    for version in 1..=12 {
+        let hours = if (5..=9).contains(&version) { 100 } else { 1 };
+        put_at(&store, UID, (version, hours), vec![user("auth0|1", version)]);
+    }
+    for hours in [2, 50, 101] {
+        assert_eq!(store.version_before(UID, at(hours)).unwrap(), Version::new(12), "{hours}");
+    }
+    assert_eq!(store.version_before(UID, at(0)).unwrap(), Version::ZERO);
 }
 
 #[test]
