@@ -5,7 +5,7 @@ use super::open::{self, Opened};
 use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::{self, DevelopmentTls, Made};
 use super::{AppError, clock, declare, expire, logging, memory, space};
-use crate::config::{Loaded, OnIoError, Settings, StorageMode, TlsMode};
+use crate::config::{Durability, Loaded, OnIoError, Settings, StorageMode, TlsMode};
 use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
 use crate::http::incoming::LastRequest;
@@ -24,7 +24,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What is told once requests are taken.
@@ -93,7 +93,7 @@ pub async fn serve(
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
     let server = http_server(&settings, services.clone(), &http, secure)?;
     let handle = server.handle();
-    let signals = Signals::heard(hangup, user).map_err(AppError::Server)?;
+    let mut signals = Signals::heard(hangup, user).map_err(AppError::Server)?;
     jobs::resume(&services);
     let expiry = actix_web::rt::spawn(expire::watch(services.clone()));
     let reserve = space::begin(wanted_reserve(&settings, &opened), &services);
@@ -110,14 +110,30 @@ pub async fn serve(
     let files = (dir.clone(), keys);
     let operator = Operator::new(services.clone(), snapshots.clone(), files, running, reload);
     services.set_operations(Some(Arc::new(operator)));
-    let ended = run(server, handle, &services, &settings, signals).await;
+    let (ended, until) = run(server, handle, &services, &settings, &mut signals).await;
     services.set_operations(None);
     expiry.abort();
     spaces.abort();
-    if let Some(Err(error)) = reserve.map(|reserve| reserve.give_back()) {
-        log::warn!(error:% = error; "the reserve cannot be given back; the next start does");
+    let given_back = async {
+        let Some(reserve) = reserve else { return };
+        match tokio::time::timeout(AT_LEAST, web::block(move || reserve.give_back())).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => {
+                log::warn!(error:% = error; "the reserve cannot be given back; the next start does");
+            }
+            Ok(Err(_)) | Err(_) => {
+                log::warn!("the reserve cannot be given back in time; the next start does");
+            }
+        }
+    };
+    tokio::select! {
+        () = async {
+            given_back.await;
+            stop(&settings, &services, snapshots.as_ref(), journal, until).await;
+        } => {}
+        _ = signals.terminate.recv() => exit_at_once(),
+        _ = signals.interrupt.recv() => exit_at_once(),
     }
-    stop(&settings, &services, snapshots.as_ref(), journal).await;
     drop((snapshot_arbiter, dir));
     ended
 }
@@ -370,21 +386,24 @@ impl Signals {
 /// How long clients are told that each answer is the last one before connections are closed.
 const NOTICE: Duration = Duration::from_millis(100);
 
-/// Runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once.
+/// Runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once. Says until
+/// when everything else should be done.
 async fn run(
     server: Server,
     handle: ServerHandle,
     services: &Services,
     settings: &Settings,
-    signals: Signals,
-) -> Result<(), AppError> {
-    let Signals { mut terminate, mut interrupt, mut hangup, mut user } = signals;
+    signals: &mut Signals,
+) -> (Result<(), AppError>, Instant) {
+    let Signals { terminate, interrupt, hangup, user } = signals;
+    let grace = settings.server.shutdown_grace;
     // Spawned, so that it goes on working while it is asked to stop.
     let mut server = actix_web::rt::spawn(server);
     let ended = loop {
         tokio::select! {
             ended = &mut server => {
-                return ended.map_err(std::io::Error::other).flatten().map_err(AppError::Server);
+                let ended = ended.map_err(std::io::Error::other).flatten();
+                return (ended.map_err(AppError::Server), Instant::now() + grace);
             }
             reason = failure_that_ends(services, settings) => break Err(AppError::DiskFailed(reason)),
             _ = terminate.recv() => break Ok(()),
@@ -394,9 +413,10 @@ async fn run(
         }
     };
     log::info!("stopping: no new connections, finishing what is in flight");
+    let until = Instant::now() + grace;
     services.is_stopping.store(true, Ordering::Release);
     services.is_ready.store(false, Ordering::Release);
-    let drained = tokio::time::timeout(settings.server.shutdown_grace, async {
+    let drained = tokio::time::timeout(grace, async {
         // Who is about to send the next request on a connection learns from the answer to this one
         // that it is the last; on a connection closed beneath it, it would only see a reset.
         tokio::time::sleep(NOTICE).await;
@@ -407,7 +427,7 @@ async fn run(
         _ = terminate.recv() => exit_at_once(),
         _ = interrupt.recv() => exit_at_once(),
     }
-    ended
+    (ended, until)
 }
 
 /// Waits for a failure of the journal after which the server is to end, and tells what it was.
@@ -444,16 +464,24 @@ fn exit_at_once() {
     std::process::exit(0);
 }
 
-/// A last snapshot if it fits into the grace, and a last sync.
+/// What the last snapshot and the last sync have at least, however long the rest took.
+const AT_LEAST: Duration = Duration::from_secs(2);
+
+/// A last snapshot if it fits into the grace, and a last sync. A disk that does not answer is not
+/// waited for: nothing that it still owes was acknowledged, but with `journal.durability` at other than "always".
 async fn stop(
     settings: &Settings,
     services: &Services,
     snapshots: Option<&Addr<Snapshots>>,
     journal: Arc<dyn Journal>,
+    until: Instant,
 ) {
+    let left = || until.saturating_duration_since(Instant::now()).max(AT_LEAST);
     if let (Some(snapshots), true) = (snapshots, settings.snapshot.on_shutdown) {
-        let grace = settings.server.shutdown_grace.max(Duration::from_secs(1));
-        match tokio::time::timeout(grace, snapshots.send(TakeSnapshots { is_urgent: true })).await {
+        // Where the journal keeps nothing a snapshot is all there will be.
+        let is_all = settings.journal.durability == Durability::Snapshot;
+        let limit = if is_all { left().max(settings.server.shutdown_grace) } else { left() };
+        match tokio::time::timeout(limit, snapshots.send(TakeSnapshots { is_urgent: true })).await {
             Ok(Ok(Ok(taken))) => log::info!(snapshots = taken.len(); "final snapshot done"),
             Ok(Ok(Err(_)) | Err(_)) | Err(_) => {
                 log::warn!("no final snapshot; the journal has everything");
@@ -469,7 +497,11 @@ async fn stop(
         journal.close();
         flushed
     };
-    match web::block(last_sync).await {
+    let Ok(synced) = tokio::time::timeout(left(), web::block(last_sync)).await else {
+        log::error!("the disk does not answer, ending without a last sync");
+        std::process::exit(1);
+    };
+    match synced {
         Ok(Ok(upto)) => {
             log::info!(lsn:% = upto, requests = services.requests.load(Ordering::Relaxed); "stopped");
         }
