@@ -114,6 +114,7 @@ pub async fn serve(
     services.set_operations(None);
     expiry.abort();
     spaces.abort();
+    log::info!("no requests are left: a last snapshot, a last sync");
     let given_back = async {
         let Some(reserve) = reserve else { return };
         match tokio::time::timeout(AT_LEAST, web::block(move || reserve.give_back())).await {

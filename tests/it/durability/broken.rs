@@ -4,6 +4,7 @@
 //! the C library.
 
 use crate::harness::{Server, Setup, until};
+use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,8 +57,17 @@ impl Disk {
 
     /// From now on `call` ("write" or "sync") fails for files with `part` in their path.
     fn breaks(&self, call: &str, part: &str) {
+        self.is_told(&format!("{call} {EIO} {part}\n"));
+    }
+
+    /// From now on each sync of the journal takes minutes.
+    fn hangs(&self) {
+        self.is_told("sync -300 /journal/\n");
+    }
+
+    fn is_told(&self, words: &str) {
         let fresh = self.folder.path().join("fresh");
-        fs::write(&fresh, format!("{call} {EIO} {part}\n")).unwrap();
+        fs::write(&fresh, words).unwrap();
         fs::rename(fresh, self.control()).unwrap();
     }
 
@@ -147,4 +157,38 @@ fn it_ends_with_code_1_after_such_a_failure_where_the_settings_say_so() {
     server.restart();
     server.get(&target).expect(200);
     server.json("PATCH", &target, r#"{"nickname":"y"}"#).expect(200);
+}
+
+/// A server in the middle of a sync that does not end.
+fn hanging(disk: &Disk, grace: &str) -> (Server, String) {
+    let setup = disk.setup().set(&format!("server.shutdown_grace={grace}"));
+    let server = setup.set("actor.reply_timeout=100ms").start();
+    let target = create(&server);
+    disk.hangs();
+    let unknown = server.json("PATCH", &target, r#"{"nickname":"x"}"#).expect(503).json();
+    assert_eq!(unknown["errorCode"], "outcome_unknown");
+    (server, target)
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_not_waited_for_at_the_end() {
+    let disk = Disk::new();
+    let (mut server, target) = hanging(&disk, "1s");
+    assert_eq!(server.end_with(Signal::TERM).code(), Some(1), "{}", server.log());
+    assert!(server.log().contains("the disk does not answer"), "{}", server.log());
+    disk.mend();
+    server.restart();
+    server.get(&target).expect(200);
+}
+
+#[test]
+fn while_it_waits_for_the_last_sync_a_second_signal_ends_it_at_once() {
+    let disk = Disk::new();
+    let (mut server, target) = hanging(&disk, "5m");
+    server.signal(Signal::TERM);
+    until("the draining", || server.log().contains("a last sync").then_some(()));
+    assert_eq!(server.end_with(Signal::TERM).code(), Some(0), "{}", server.log());
+    disk.mend();
+    server.restart();
+    server.get(&target).expect(200);
 }

@@ -2,7 +2,7 @@
  *
  * While the file named by BROKEN_DISK exists, each of the calls named in its first word ("write",
  * "sync") fails with the error number in its second word on files whose path has the third word
- * in it. */
+ * in it. With a number below zero it takes that many seconds, and is then carried out. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,6 +29,10 @@ static int breaks(const char *call, int fd)
     path[length] = 0;
     if (!strstr(path, part))
         return 0;
+    if (number < 0) {
+        sleep((unsigned)-number);
+        return 0;
+    }
     errno = number;
     return 1;
 }
