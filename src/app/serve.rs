@@ -10,6 +10,7 @@ use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::dispatch::dispatch;
 use crate::http::incoming::LastRequest;
 use crate::http::operate::{OperationFailed, Operations};
+use crate::http::reading::Reader;
 use crate::http::services::{Addresses, Services};
 use crate::http::tokens::LastToken;
 use crate::http::v2::jobs;
@@ -17,14 +18,25 @@ use crate::journal::{Health, Journal, Progress};
 use crate::store::reserve::Reserve;
 use crate::tenant::{SnapshotParts, SnapshotState, Snapshots, TakeSnapshots};
 use actix::{Actor, Addr, Arbiter};
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpServer, web};
+use actix_http::error::DispatchError;
+use actix_http::{Extensions, HttpService};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{
+    IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
+};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, web};
+use std::future::ready;
 use std::io::IsTerminal;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What is told once requests are taken.
@@ -91,7 +103,7 @@ pub async fn serve(
     let services = web::Data::new(services.with_history(history));
     let (snapshots, snapshot_arbiter) = start_snapshots(&settings, &mut opened, &services, state);
     let secure = https.as_ref().map(|(listener, config, _)| (listener, config.clone()));
-    let server = http_server(&settings, services.clone(), &http, secure)?;
+    let server = http_server(&settings, &services, &http, secure)?;
     let handle = server.handle();
     let mut signals = Signals::heard(hangup, user).map_err(AppError::Server)?;
     jobs::resume(&services);
@@ -288,9 +300,10 @@ fn start_snapshots(
     (Some(snapshots), Some(arbiter))
 }
 
+/// What `HttpServer` of actix-web would be, but each connection is read by a [`Reader`].
 fn http_server(
     settings: &Settings,
-    services: web::Data<Services>,
+    services: &web::Data<Services>,
     http: &TcpListener,
     https: Option<(&TcpListener, rustls::ServerConfig)>,
 ) -> Result<Server, AppError> {
@@ -298,31 +311,96 @@ fn http_server(
         let address = local_address(address);
         move |source| AppError::Bind { address, source }
     };
-    // Called once for each worker, which so has a book of its own.
-    let app = move || {
-        let book = services.timings.book();
-        App::new().app_data(services.clone()).app_data(book).default_service(web::to(dispatch))
-    };
-    let mut server = HttpServer::new(app)
+    let builder = Server::build()
         .workers(threads(settings.server.workers))
-        .max_connections(settings.server.max_connections)
-        .keep_alive(settings.server.keep_alive)
-        .client_request_timeout(settings.server.head_timeout)
-        .client_disconnect_timeout(Duration::from_secs(2))
+        .max_concurrent_connections(settings.server.max_connections)
         .shutdown_timeout(settings.server.shutdown_grace.as_secs())
-        .disable_signals()
-        .on_connect(|_, connection| {
-            connection.insert(LastToken::default());
-            connection.insert(LastRequest::default());
+        .disable_signals();
+    let protocol = Protocol {
+        services: services.clone(),
+        keep_alive: settings.server.keep_alive,
+        head_timeout: settings.server.head_timeout,
+        stopping: builder.graceful_shutdown_signal(),
+    };
+    let plain = protocol.clone();
+    let listener = http.try_clone().map_err(failed(http))?;
+    let mut builder = builder
+        .listen("http", listener, move || {
+            let protocol = plain.clone();
+            fn_service(move |io: TcpStream| {
+                let peer = io.peer_addr().ok();
+                ready(Ok((protocol.reader(io, false), peer)))
+            })
+            .and_then(plain.service())
         })
-        .listen(http.try_clone().map_err(failed(http))?)
         .map_err(failed(http))?;
     if let Some((listener, config)) = https {
-        server = server
-            .listen_rustls_0_23(listener.try_clone().map_err(failed(listener))?, config)
+        let own = listener.try_clone().map_err(failed(listener))?;
+        builder = builder
+            .listen("https", own, move || {
+                let reading = protocol.clone();
+                Acceptor::new(config.clone())
+                    .map_init_err(|()| ())
+                    .map_err(TlsError::into_service_error)
+                    .map(move |io: TlsStream<TcpStream>| {
+                        let peer = io.get_ref().0.peer_addr().ok();
+                        (reading.reader(io, true), peer)
+                    })
+                    .and_then(protocol.service().map_err(TlsError::Service))
+            })
             .map_err(failed(listener))?;
     }
-    Ok(server.run())
+    Ok(builder.run())
+}
+
+/// How a connection is served, whatever it goes over.
+#[derive(Clone)]
+struct Protocol {
+    services: web::Data<Services>,
+    keep_alive: Duration,
+    head_timeout: Duration,
+    stopping: GracefulShutdownSignal,
+}
+
+impl Protocol {
+    fn reader<T>(&self, io: T, is_secure: bool) -> Reader<T> {
+        Reader::new(io, is_secure, self.keep_alive + self.head_timeout)
+    }
+
+    /// HTTP/1.1 over connections of one kind. Called once for each worker and listener, each of
+    /// which so has a book of its own.
+    fn service<T: AsyncRead + AsyncWrite + Unpin + 'static>(
+        &self,
+    ) -> impl ServiceFactory<
+        (Reader<T>, Option<SocketAddr>),
+        Config = (),
+        Response = (),
+        Error = DispatchError,
+        InitError = (),
+    > + use<T> {
+        let book = self.services.timings.book();
+        let app = App::new()
+            .app_data(self.services.clone())
+            .app_data(book)
+            .default_service(web::to(dispatch))
+            .into_factory()
+            .map_err(|error: actix_web::Error| error.error_response());
+        let stopping = self.stopping.clone();
+        HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(self.keep_alive)
+            .client_request_timeout(self.head_timeout)
+            .client_disconnect_timeout(Duration::from_secs(2))
+            .on_connect_ext(|reader: &Reader<T>, connection: &mut Extensions| {
+                connection.insert(LastToken::default());
+                connection.insert(LastRequest::default());
+                connection.insert(reader.door().clone());
+            })
+            .h1(map_config(app, |()| AppConfig::default()))
+    }
 }
 
 fn started(

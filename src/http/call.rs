@@ -10,6 +10,7 @@ use super::dashboard::Bounds;
 use super::incoming::Incoming;
 use super::problem::Problem;
 use super::query::Query;
+use super::reading::Door;
 use super::route::{Params, Route};
 use super::services::Services;
 use crate::domain::diff::Difference;
@@ -164,7 +165,7 @@ impl Call {
 
     /// Whether the request came over TLS.
     pub fn is_secure(&self) -> bool {
-        self.request.app_config().secure()
+        Door::of(&self.request).is_some_and(|door| door.is_secure())
     }
 
     /// `scheme://host` as the caller wrote it: forwarded headers count for nothing.

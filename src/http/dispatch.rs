@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::query::DRY_RUN;
 use super::random;
 use super::rate::{Quota, UNLIMITED};
+use super::reading::Door;
 use super::request_log::{self, Body, Entry};
 use super::route::{Access, Dialect, Found, Route};
 use super::services::Services;
@@ -112,9 +113,10 @@ pub async fn dispatch(
         return HttpResponse::BadRequest().force_close().finish();
     }
     let started = Instant::now();
+    let working = Door::of(&request).map(Door::work);
     let request_id = random::request_id();
     let head = request.clone();
-    let incoming = Incoming::new(payload);
+    let incoming = Incoming::new(payload, Door::of(&request).cloned());
     let is_kept = services.is_test_mode;
     let incoming = if is_kept { incoming.keeping() } else { incoming };
     let raw = Raw { request, incoming: incoming.clone(), request_id: request_id.clone() };
@@ -150,7 +152,7 @@ pub async fn dispatch(
     }
     let ids = (request_id.as_str(), correlation_id.as_ref());
     log_access(&head, response.status(), started, ids, &services);
-    response
+    outgoing::until_sent(working, response)
 }
 
 /// What is learned of a request on its way, for what is said of it afterwards.

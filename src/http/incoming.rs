@@ -5,12 +5,14 @@
 //! the next request. What is not ends the connection: actix discards for as long as it lets a
 //! client disconnect (2 s), then closes.
 
+use super::budget::{Held, Limits};
 use super::problem::Problem;
+use super::reading::Door;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::Pin;
@@ -20,6 +22,13 @@ use std::time::Duration;
 
 /// What is read of a body nobody wanted, at most, to keep the connection.
 const THROWN_AWAY_BYTES: usize = 64 << 10;
+
+/// How many bytes of bodies there may be of requests that are not done with, what is small of each
+/// and one of the largest size left out.
+pub const UNFINISHED: Limits = Limits { all: 96 << 20, of_tenant: 32 << 20 };
+
+/// Of each body so many bytes are free: whoever writes little is refused for nobody's large bodies.
+const UNCOUNTED_BYTES: usize = 16 << 10;
 
 /// How long that may take, before the answer is sent.
 const THROWING_AWAY: Duration = Duration::from_secs(1);
@@ -42,7 +51,9 @@ impl LastRequest {
 /// The body of a request; clones share it.
 #[derive(Clone)]
 pub struct Incoming {
-    unread: Rc<RefCell<Option<Payload>>>,
+    unread: Rc<RefCell<Option<Body>>>,
+    /// What is kept of it, until the request is done with.
+    held: Rc<RefCell<Option<Held>>>,
     /// Whether its framing broke, so that nobody knows where it ends.
     is_broken: Rc<Cell<bool>>,
     /// What was read, where somebody wants to look at it afterwards.
@@ -57,9 +68,9 @@ impl fmt::Debug for Incoming {
 
 impl Incoming {
     /// A body of which nothing has been read.
-    pub fn new(payload: Payload) -> Self {
-        let unread = Rc::new(RefCell::new(Some(payload)));
-        Self { unread, is_broken: Rc::default(), kept: None }
+    pub fn new(payload: Payload, door: Option<Rc<Door>>) -> Self {
+        let unread = Rc::new(RefCell::new(Some(Body { payload, door })));
+        Self { unread, held: Rc::default(), is_broken: Rc::default(), kept: None }
     }
 
     /// The same, but what is read of it is kept as well.
@@ -73,29 +84,38 @@ impl Incoming {
         self.kept.as_ref()?.borrow().clone()
     }
 
-    /// Reads all of it, once; a second reading finds nothing.
+    /// Reads all of it, once; a second reading finds nothing. What is kept counts as held until the
+    /// request is done with.
     ///
     /// # Errors
-    /// 413 beyond `limit` bytes, 408 after `timeout`, 400 when the connection broke.
+    /// 413 beyond `limit` bytes, 408 after `timeout`, 503 when too much is held already, 400 when the
+    /// connection broke.
     pub async fn read(
         &self,
         request: &HttpRequest,
         limit: u64,
         timeout: Duration,
+        mut held: Held,
     ) -> Result<Bytes, Problem> {
-        if announced(request).is_some_and(|bytes| bytes > limit) {
+        let announced = announced(request);
+        if announced.is_some_and(|bytes| bytes > limit) {
             return Err(Problem::too_large(limit));
         }
         let Some(mut payload) = self.unread.take() else { return Ok(Bytes::new()) };
-        let read = match tokio::time::timeout(timeout, collect(&mut payload, limit)).await {
+        let collected = collect(&mut payload, announced, limit, &mut held);
+        let read = match tokio::time::timeout(timeout, collected).await {
             Ok(Err(Unread::Broken)) => {
                 self.is_broken.set(true);
                 return Err(Problem::body("The request payload could not be read."));
             }
             Ok(Err(Unread::TooLarge)) => Err(Problem::too_large(limit)),
+            Ok(Err(Unread::Crowded)) => Err(Problem::crowded()),
             Ok(Ok(read)) => Ok(read),
             Err(_) => Err(Problem::new(408, "", "The request payload did not arrive in time.")),
         };
+        if read.is_ok() {
+            _ = self.held.replace(Some(held));
+        }
         match (&read, &self.kept) {
             (Ok(bytes), Some(kept)) => _ = kept.replace(Some(bytes.clone())),
             (Ok(_), None) => {}
@@ -150,23 +170,62 @@ enum Unread {
     Broken,
     /// It goes on beyond the limit.
     TooLarge,
+    /// Too much is kept of others.
+    Crowded,
 }
 
-async fn collect(payload: &mut Payload, limit: u64) -> Result<Bytes, Unread> {
+async fn collect(
+    payload: &mut Body,
+    announced: Option<u64>,
+    limit: u64,
+    held: &mut Held,
+) -> Result<Bytes, Unread> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
     let mut body = BytesMut::new();
     while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|_| Unread::Broken)?;
         let total = body.len() + piece.len();
-        if u64::try_from(total).unwrap_or(u64::MAX) > limit {
+        if total > limit {
             return Err(Unread::TooLarge);
+        }
+        let before = body.capacity();
+        if total > before {
+            // Twice as much each time, but no more than is to come.
+            let twice = (2 * before).max(UNCOUNTED_BYTES).min(announced.unwrap_or(limit));
+            let size = total.max(twice);
+            let counted = |bytes: usize| bytes.saturating_sub(UNCOUNTED_BYTES);
+            if size > UNCOUNTED_BYTES && !held.grow(counted(size) - counted(before), limit) {
+                return Err(Unread::Crowded);
+            }
+            body.reserve(size - body.len());
         }
         body.extend_from_slice(&piece);
     }
     Ok(body.freeze())
 }
 
+/// A body that says so when it is waited for: its connection is not read otherwise.
+struct Body {
+    payload: Payload,
+    door: Option<Rc<Door>>,
+}
+
+impl Stream for Body {
+    type Item = <Payload as Stream>::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let next = Pin::new(&mut this.payload).poll_next(cx);
+        if let (Poll::Pending, Some(door)) = (&next, &this.door) {
+            door.want_body();
+        }
+        next
+    }
+}
+
 /// Whether the end came within the bounds.
-async fn throw_away(payload: &mut Payload) -> bool {
+async fn throw_away(payload: &mut Body) -> bool {
     let read = async {
         let mut size_bytes = 0;
         while let Some(piece) = payload.next().await {
@@ -186,7 +245,7 @@ async fn throw_away(payload: &mut Payload) -> bool {
 /// on to discard whatever comes in chunks, for as long as it comes.
 struct LeftUnread {
     body: BoxBody,
-    _payload: Payload,
+    _payload: Body,
 }
 
 impl MessageBody for LeftUnread {

@@ -5,6 +5,7 @@
 //! Handlers turn bytes into a command and a change into bytes; rules live below.
 
 pub mod answer;
+pub mod budget;
 pub mod call;
 pub mod dashboard;
 pub mod dispatch;
@@ -24,6 +25,7 @@ pub mod problem;
 pub mod query;
 pub mod random;
 pub mod rate;
+pub mod reading;
 pub mod request_log;
 pub mod route;
 pub mod schema;

@@ -4,79 +4,34 @@
 //! asks for the next one when little of that is left. So a large body gives small pieces: what a
 //! client does not read stays where it is, and of a document, in the document. Answers that were
 //! made for one request alone, lists above all, are counted until they are on their way, and beyond
-//! a limit of such bytes the next one is refused instead of kept.
+//! a limit of such bytes the next one is refused instead of kept. The connection is not read
+//! meanwhile ([`super::reading`]).
 
+use super::budget::{Budget, Held, Limits};
 use super::problem::Problem;
+use super::reading::Working;
 use crate::store::format::TenantUid;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::Method;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
-use dashmap::DashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 /// What a body gives at once; a smaller one is given whole.
 const PIECE_BYTES: usize = 32 << 10;
 
-/// Bytes of all answers that wait for their clients to read.
-const ALL_BYTES: usize = 128 << 20;
-
-/// Of one tenant.
-const TENANT_BYTES: usize = 48 << 20;
-
-/// How much waits for clients to read it.
-#[derive(Debug, Default)]
-pub struct Unsent {
-    all: AtomicUsize,
-    tenants: DashMap<TenantUid, usize>,
-}
-
-impl Unsent {
-    /// Counts an answer until the guard is dropped; none when there is too much already.
-    fn hold(self: &Arc<Self>, tenant: Option<TenantUid>, size_bytes: usize) -> Option<Held> {
-        let all = self.all.fetch_add(size_bytes, Ordering::Relaxed);
-        let own = tenant.map_or(0, |uid| {
-            let mut own = self.tenants.entry(uid).or_default();
-            let before = *own;
-            *own += size_bytes;
-            before
-        });
-        let held = Held { unsent: self.clone(), tenant, size_bytes };
-        // One answer passes always, however large: it is bounded by what a list may be.
-        let is_too_much = |before: usize, limit| before > 0 && before + size_bytes > limit;
-        (!is_too_much(all, ALL_BYTES) && !is_too_much(own, TENANT_BYTES)).then_some(held)
-    }
-}
-
-/// An answer that is counted.
-struct Held {
-    unsent: Arc<Unsent>,
-    tenant: Option<TenantUid>,
-    size_bytes: usize,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.unsent.all.fetch_sub(self.size_bytes, Ordering::Relaxed);
-        if let Some(uid) = self.tenant {
-            self.unsent.tenants.remove_if_mut(&uid, |_, own| {
-                *own = own.saturating_sub(self.size_bytes);
-                *own == 0
-            });
-        }
-    }
-}
+/// How many bytes of answers may wait for their clients to read.
+pub const UNSENT: Limits = Limits { all: 128 << 20, of_tenant: 48 << 20 };
 
 /// Readies the body of an answer for a client that may read it slowly, or never.
 ///
 /// # Errors
 /// 503 for an answer that only tells, when too much waits to be read already.
 pub fn in_pieces(
-    unsent: &Arc<Unsent>,
+    unsent: &Arc<Budget>,
     tenant: Option<TenantUid>,
     request: &HttpRequest,
     response: HttpResponse,
@@ -106,6 +61,43 @@ pub fn in_pieces(
         None => None,
     };
     Ok(response.set_body(BoxBody::new(Pieces { left: body, _held: held })))
+}
+
+/// Keeps the next request of a connection out until the body of an answer was asked for all it has.
+/// One that is given whole is in the buffer of the connection, or waits for it to be empty.
+pub fn until_sent(working: Option<Working>, response: HttpResponse) -> HttpResponse {
+    let is_small = match response.body().size() {
+        BodySize::None => true,
+        BodySize::Sized(bytes) => usize::try_from(bytes).is_ok_and(|bytes| bytes <= PIECE_BYTES),
+        BodySize::Stream => false,
+    };
+    match working {
+        Some(working) if !is_small => {
+            response.map_body(|_, body| BoxBody::new(Sending { body, _working: working }))
+        }
+        Some(_) | None => response,
+    }
+}
+
+/// A body with the request it answers.
+struct Sending {
+    body: BoxBody,
+    _working: Working,
+}
+
+impl MessageBody for Sending {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
 }
 
 /// The body of an answer to HEAD: actix would take all of it, if only to throw it away.
@@ -162,29 +154,15 @@ mod tests {
 
     #[actix_rt::test]
     async fn who_asks_for_the_head_alone_has_nothing_read_or_kept_for_them() {
-        let unsent = Arc::new(Unsent::default());
+        let unsent = Arc::new(Budget::new(UNSENT));
         let head = TestRequest::default().method(Method::HEAD).to_http_request();
         let whole = HttpResponse::Ok().body(vec![b'x'; 4 * PIECE_BYTES]);
         let size = whole.body().size();
         let told = in_pieces(&unsent, None, &head, whole).unwrap();
-        assert_eq!((told.body().size(), unsent.all.load(Ordering::Relaxed)), (size, 0));
+        assert_eq!((told.body().size(), unsent.all()), (size, 0));
         assert!(to_bytes(told.into_body()).await.unwrap().is_empty());
         let endless = futures_util::stream::repeat(()).map(|()| Ok::<_, Infallible>(Bytes::new()));
         let told = in_pieces(&unsent, None, &head, HttpResponse::Ok().streaming(endless)).unwrap();
         assert!(to_bytes(told.into_body()).await.unwrap().is_empty());
-    }
-
-    #[test]
-    fn what_is_unsent_is_counted_for_all_and_for_each_tenant() {
-        let unsent = Arc::new(Unsent::default());
-        let (one, other) = (Some(TenantUid(1)), Some(TenantUid(2)));
-        let large = unsent.hold(one, TENANT_BYTES + 1).expect("one answer passes always");
-        assert!(unsent.hold(one, 1).is_none());
-        let next = unsent.hold(other, TENANT_BYTES).expect("another tenant has its own");
-        drop(large);
-        assert!(unsent.hold(one, TENANT_BYTES).is_some());
-        assert!(unsent.hold(None, ALL_BYTES).is_none());
-        drop(next);
-        assert_eq!((unsent.all.load(Ordering::Relaxed), unsent.tenants.len()), (0, 0));
     }
 }

@@ -277,6 +277,12 @@ impl Problem {
         let text = "Too many answers wait for their clients to read them. Try again later.";
         Self { retry_after: Some(1), ..Self::new(503, "overloaded", text) }
     }
+
+    /// The 503 of a large body that there is no memory for while so many others are on their way.
+    pub fn crowded() -> Self {
+        let text = "Too many large request bodies are on their way. Try again later.";
+        Self { retry_after: Some(1), ..Self::new(503, "overloaded", text) }
+    }
 }
 
 impl From<TenantError> for Problem {

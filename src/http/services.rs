@@ -1,11 +1,13 @@
 //! What handlers share: the tenants, the keys, the settings, the clock.
 
+use super::budget::Budget;
 use super::dashboard::Dashboard;
 use super::hashing::Hashing;
+use super::incoming::UNFINISHED;
 use super::names::KnownNames;
 use super::oauth::UsedAssertions;
 use super::operate::Operations;
-use super::outgoing::Unsent;
+use super::outgoing::UNSENT;
 use super::problem::Problem;
 use super::rate::Rates;
 use super::request_log::RequestLog;
@@ -49,7 +51,9 @@ pub struct Services {
     /// How often each client asks.
     pub rates: Rates,
     /// Answers that wait for their clients to read them.
-    pub unsent: Arc<Unsent>,
+    pub unsent: Arc<Budget>,
+    /// Bodies of requests that are not done with.
+    pub unfinished: Arc<Budget>,
     /// Finished exports.
     pub exports: Exports,
     /// How many requests there are and how long they take.
@@ -121,7 +125,8 @@ impl Services {
             is_ready: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             rates: Rates::default(),
-            unsent: Arc::default(),
+            unsent: Arc::new(Budget::new(UNSENT)),
+            unfinished: Arc::new(Budget::new(UNFINISHED)),
             exports: Exports::default(),
             timings: Timings::default(),
             is_test_mode: settings.test.enabled,

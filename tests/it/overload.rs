@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+mod ahead;
 pub(crate) mod neighbour;
 
 /// What a server may take for all of this, a debug build included.

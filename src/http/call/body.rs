@@ -11,7 +11,7 @@ impl Call {
     /// Reads the body: bounded in size and in time.
     ///
     /// # Errors
-    /// 413, 408, or 400 when the connection broke.
+    /// 413, 408, 503 when too much is on its way already, or 400 when the connection broke.
     pub async fn body(&mut self) -> Result<Bytes, Problem> {
         let limit = self.services.settings().server.max_body_bytes;
         self.body_up_to(limit).await
@@ -20,10 +20,11 @@ impl Call {
     /// Reads a body of at most `limit` bytes.
     ///
     /// # Errors
-    /// 413, 408, or 400 when the connection broke.
+    /// 413, 408, 503 when too much is on its way already, or 400 when the connection broke.
     pub async fn body_up_to(&mut self, limit: u64) -> Result<Bytes, Problem> {
         let timeout = self.services.settings().server.body_timeout;
-        let body = self.incoming.read(&self.request, limit, timeout).await?;
+        let held = self.services.unfinished.nothing(Some(self.tenant.uid()));
+        let body = self.incoming.read(&self.request, limit, timeout, held).await?;
         if !body.is_empty() {
             self.tenant.weigh(body.len());
             self.take_place(body.len()).await?;
