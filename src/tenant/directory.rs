@@ -296,10 +296,8 @@ impl Directory {
         seeds: Seeds,
         now: Timestamp,
     ) -> Result<TenantHandle, DirectoryError> {
-        let command = self.creation(definition)?;
-        let made = self.ask_default(caller, provenance, command, now).await?;
-        let tenant = self.adopt(definition, TenantUid(made.get()), Catalog::new());
-        seed(&tenant, seeds, now).await?;
+        let fill = async |tenant: &TenantHandle| Ok(seed(tenant, seeds, now).await?);
+        let (tenant, ()) = self.make(caller, provenance, definition, fill, now).await?;
         Ok(tenant)
     }
 

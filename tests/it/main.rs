@@ -41,4 +41,5 @@ mod snapshots;
 mod timing;
 mod ui;
 mod unread;
+mod whole;
 mod wire;
