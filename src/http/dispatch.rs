@@ -138,6 +138,7 @@ pub async fn dispatch(
         }
         headers.insert(REQUEST_ID.clone(), id);
     }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     add_cors(&head, headers, &services);
     if services.is_stopping.load(Ordering::Acquire) {
         response.head_mut().set_connection_type(ConnectionType::Close);

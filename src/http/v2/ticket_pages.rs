@@ -192,7 +192,6 @@ fn html(status: StatusCode, content: &str) -> HttpResponse {
             "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body)
 }
