@@ -34,6 +34,7 @@ mod overload;
 mod passwords;
 mod point_in_time;
 mod promises;
+mod rate;
 mod recovery;
 mod search;
 mod secrets;
