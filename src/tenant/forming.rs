@@ -61,10 +61,9 @@ impl Directory {
         let Command::CreateResource(mut resource) = self.creation(definition)? else {
             return Err(DirectoryError::InvalidId);
         };
-        let left_over = self.default_tenant().published().resource(resource.kind, &resource.id);
-        if left_over.is_some_and(|found| is_forming(&found)) {
-            // Nothing could be written when it was abandoned.
-            self.remove_forming(&resource.id, now).await?;
+        // One that could not be removed when it was abandoned is removed by who asks first.
+        if self.left_over.remove(&definition.id).is_some() {
+            self.remove_left_over(&definition.id, now).await?;
         }
         resource.body = resource.body.with(FORMING, "true");
         let command = Command::CreateResource(resource);
@@ -110,7 +109,7 @@ impl Directory {
     async fn abandon(&self, forming: Forming, now: Timestamp) {
         let Forming { tenant, definition } = forming;
         tenant.retire().await;
-        if let Err(error) = self.remove_forming(&definition.id, now).await {
+        if let Err(error) = self.remove_left_over(&definition.id, now).await {
             log::warn!(tenant = definition.id, error:% = error; "a tenant that was not made in full is removed later");
         }
         self.forming.remove(&definition.id);
@@ -127,6 +126,15 @@ impl Directory {
             self.remove_forming(&resource.id, now).await?;
         }
         Ok(())
+    }
+
+    /// The same, and remembers it for later when that is not possible now.
+    async fn remove_left_over(&self, id: &str, now: Timestamp) -> Result<(), DirectoryError> {
+        let removed = self.remove_forming(id, now).await;
+        if removed.is_err() {
+            self.left_over.insert(id.to_owned());
+        }
+        removed
     }
 
     async fn remove_forming(&self, id: &str, now: Timestamp) -> Result<(), DirectoryError> {
