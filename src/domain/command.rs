@@ -387,7 +387,14 @@ pub enum Command {
     StartJob(Box<NewJob>),
     /// Take rows of an import; no change when they were taken before.
     ImportUser(Box<ImportUser>),
-    /// Use up a ticket: change its user and remove it.
+    /// Do something and, in the same change, keep and let go of what goes with it.
+    Along {
+        /// What is done; its outcomes come first, and who may ask for it may ask for all of this.
+        main: Box<Command>,
+        /// Resources to make and to remove that it does not touch itself.
+        also: Vec<Command>,
+    },
+    /// Use up a ticket: change its user, mark their address when it says so, and remove it.
     RedeemTicket {
         /// Its id.
         id: String,

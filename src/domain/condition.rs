@@ -119,6 +119,7 @@ pub(super) fn target(command: &Command) -> Target<'_> {
         | Command::RemoveEntry { id, .. }
         | Command::Assign { id, .. }
         | Command::SignIn { id, .. } => Target::User(id.as_str()),
+        Command::Along { main, .. } => target(main),
         Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => {
             Target::User(primary.as_str())
         }

@@ -157,6 +157,7 @@ pub fn allows(caller: &Caller, command: &Command) -> Result<(), Forbidden> {
             may_update(caller, id, only_own, patch.touches_only(false, true))?;
         }
         Command::PatchUser { id, patch, .. } => may_patch(caller, id, patch)?,
+        Command::Along { main, .. } => allows(caller, main)?,
         Command::DeleteUser { id } => may_delete(caller, id)?,
         Command::LinkIdentity { primary, .. } | Command::UnlinkIdentity { primary, .. } => {
             may_link(caller, primary)?;
@@ -266,6 +267,7 @@ fn scopes_of(command: &Command) -> &'static [Scope] {
             JobKind::VerificationEmail => &[Scope::UPDATE_USERS],
         },
         Command::ImportUser(_) => &[Scope::CREATE_USERS],
+        Command::Along { main, .. } => scopes_of(main),
         // Whoever has the ticket's link may use it: the server asks for them. Time it asks itself,
         // and for whole tenants their operator does.
         Command::RedeemTicket { .. } | Command::ExpireKeys { .. } | Command::PutBack(_) => &[],

@@ -140,6 +140,7 @@ pub async fn dispatch(
         }
         headers.insert(REQUEST_ID.clone(), id);
     }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     add_cors(&head, headers, &services);
     if services.is_stopping.load(Ordering::Acquire) {
         response.head_mut().set_connection_type(ConnectionType::Close);
@@ -284,6 +285,17 @@ async fn routed(
     response
 }
 
+/// Whether a request counts among those its client may ask. In v2 the answer says how many are
+/// left; elsewhere it counts where there is a limit, and the dashboard's own pages do not.
+fn is_metered(call: &Call, route: &Route) -> bool {
+    let is_limited = || call.services.rate_limit_of(&call.tenant).is_some();
+    match route.dialect {
+        Dialect::V2 => true,
+        Dialect::KeyValue | Dialect::V1 | Dialect::OAuth => is_limited(),
+        Dialect::Dossier => call.headers().contains_key(header::AUTHORIZATION) && is_limited(),
+    }
+}
+
 /// Runs the row's handler. Whom the row lets in is told, on failures and lists as well, a version
 /// that what they are shown is not older than (DESIGN.md §3).
 async fn run(
@@ -293,7 +305,7 @@ async fn run(
 ) -> Result<HttpResponse, Problem> {
     if let Access::Scopes(scopes) = route.access {
         let authenticated = call.authenticate(scopes);
-        if route.dialect == Dialect::V2 {
+        if is_metered(&call, route) {
             noted.quota.insert(call.metered()).check(call.now)?;
         }
         authenticated?;

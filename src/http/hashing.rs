@@ -24,10 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Hashing {
     threads: usize,
     free: Arc<Semaphore>,
-    /// By tenant.
-    doors: DashMap<u64, Arc<Door>>,
+    doors: Arc<Doors>,
     done: AtomicU64,
 }
+
+/// By tenant; those at which nobody stands are taken away, so that no door outlives its tenant.
+type Doors = DashMap<u64, Arc<Door>>;
 
 #[derive(Debug)]
 struct Door {
@@ -39,7 +41,7 @@ impl Hashing {
     /// Works on so many at once.
     pub fn new(threads: usize) -> Self {
         let free = Arc::new(Semaphore::new(threads));
-        Self { threads, free, doors: DashMap::new(), done: AtomicU64::new(0) }
+        Self { threads, free, doors: Arc::default(), done: AtomicU64::new(0) }
     }
 
     /// How often a password was worked on since the start.
@@ -70,11 +72,7 @@ impl Hashing {
 
     /// Waits at the tenant's door, then among the others.
     async fn turn(&self, tenant: TenantUid) -> Result<Turn, TenantError> {
-        let new = || {
-            let places = Arc::new(Semaphore::new(self.threads));
-            Arc::new(Door { places, waiting: AtomicUsize::new(0) })
-        };
-        let door = self.doors.entry(tenant.0).or_insert_with(new).clone();
+        let (standing, door) = self.stand(tenant);
         let before = door.waiting.fetch_add(1, Ordering::Relaxed);
         let _leaves = Leaves(&door.waiting);
         if before >= WAITING {
@@ -82,7 +80,33 @@ impl Hashing {
         }
         let place = door.places.clone().acquire_owned().await.map_err(|_| TenantError::Busy)?;
         let thread = self.free.clone().acquire_owned().await.map_err(|_| TenantError::Busy)?;
-        Ok(Turn { _place: place, _thread: thread })
+        Ok(Turn { _place: place, _thread: thread, _standing: standing })
+    }
+
+    /// Steps to the door of a tenant. What is given back first has to be dropped last.
+    fn stand(&self, tenant: TenantUid) -> (Standing, Arc<Door>) {
+        let new = || {
+            let places = Arc::new(Semaphore::new(self.threads));
+            Arc::new(Door { places, waiting: AtomicUsize::new(0) })
+        };
+        let door = self.doors.entry(tenant.0).or_insert_with(new).clone();
+        (Standing { doors: self.doors.clone(), tenant, door: Some(door.clone()) }, door)
+    }
+}
+
+/// Somebody who waits at a door or is through it, until dropped.
+struct Standing {
+    doors: Arc<Doors>,
+    tenant: TenantUid,
+    door: Option<Arc<Door>>,
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        self.door = None;
+        // Whoever comes takes the door while the map is locked, and so does this: with nobody left
+        // it is the map's alone.
+        self.doors.remove_if(&self.tenant.0, |_, door| Arc::strong_count(door) == 1);
     }
 }
 
@@ -90,6 +114,7 @@ impl Hashing {
 struct Turn {
     _place: OwnedSemaphorePermit,
     _thread: OwnedSemaphorePermit,
+    _standing: Standing,
 }
 
 /// Takes off the queue again, also when whoever waited went away.
@@ -142,6 +167,28 @@ mod tests {
         for one in flood {
             assert_eq!(one.await, Ok("flood"));
         }
+    }
+
+    #[actix_rt::test]
+    async fn a_door_at_which_nobody_stands_is_taken_away() {
+        let hashing = Hashing::new(1);
+        let (end, work) = held();
+        let mut first = Box::pin(hashing.work(FLOODED, work));
+        assert!(first.as_mut().now_or_never().is_none());
+        let mut next = Box::pin(hashing.work(FLOODED, || "next"));
+        assert!(next.as_mut().now_or_never().is_none());
+        let mut left = Box::pin(hashing.work(OTHER, || "left"));
+        assert!(left.as_mut().now_or_never().is_none());
+        assert_eq!(hashing.doors.len(), 2);
+        drop(left);
+        assert_eq!(hashing.doors.len(), 1);
+        end.send(()).unwrap();
+        assert_eq!((first.await, next.await), (Ok(true), Ok("next")));
+        // The work itself leaves the door after it has told its outcome.
+        while !hashing.doors.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(hashing.work(FLOODED, || "again").await, Ok("again"));
     }
 
     #[actix_rt::test]

@@ -2,10 +2,11 @@
 //!
 //! actix copies each piece a body gives into the buffer of its connection, however large it is, and
 //! asks for the next one when little of that is left. So a large body gives small pieces: what a
-//! client does not read stays where it is, and of a document, in the document. Answers that were
-//! made for one request alone, lists above all, are counted until they are on their way, and beyond
-//! a limit of such bytes the next one is refused instead of kept. The connection is not read
-//! meanwhile ([`super::reading`]).
+//! client does not read stays where it is, and of a document, in the document. The bytes of large
+//! answers are counted until they are on their way, and beyond a limit of such bytes the next one is
+//! refused instead of kept. A document that many read is counted once: the state may let go of it
+//! for another version meanwhile, and then these answers are all that keeps it. The connection is
+//! not read meanwhile ([`super::reading`]).
 
 use super::budget::{Budget, Held, Limits};
 use super::problem::Problem;
@@ -15,6 +16,8 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::Method;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,12 +29,56 @@ const PIECE_BYTES: usize = 32 << 10;
 /// How many bytes of answers may wait for their clients to read.
 pub const UNSENT: Limits = Limits { all: 128 << 20, of_tenant: 48 << 20 };
 
+/// How much waits for clients to read it.
+#[derive(Debug)]
+pub struct Unsent {
+    budget: Arc<Budget>,
+    /// What is being sent, by where it lies in memory: how many send it.
+    buffers: DashMap<usize, (usize, Held)>,
+}
+
+impl Unsent {
+    /// Nothing waits yet.
+    pub fn new(limits: Limits) -> Self {
+        Self { budget: Arc::new(Budget::new(limits)), buffers: DashMap::new() }
+    }
+
+    /// Counts the bytes of an answer until the guard is dropped, unless another answer has them
+    /// counted already; none when there is too much.
+    fn hold(self: &Arc<Self>, tenant: Option<TenantUid>, bytes: &Bytes) -> Option<Sent> {
+        // Nothing else can lie there while this is held.
+        let at = bytes.as_ptr().addr();
+        match self.buffers.entry(at) {
+            Entry::Occupied(mut found) => found.get_mut().0 += 1,
+            Entry::Vacant(free) => {
+                free.insert((1, self.budget.hold(tenant, bytes.len())?));
+            }
+        }
+        Some(Sent { unsent: self.clone(), at })
+    }
+}
+
+/// An answer whose bytes are counted.
+struct Sent {
+    unsent: Arc<Unsent>,
+    at: usize,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.unsent.buffers.remove_if_mut(&self.at, |_, (readers, _)| {
+            *readers -= 1;
+            *readers == 0
+        });
+    }
+}
+
 /// Readies the body of an answer for a client that may read it slowly, or never.
 ///
 /// # Errors
 /// 503 for an answer that only tells, when too much waits to be read already.
 pub fn in_pieces(
-    unsent: &Arc<Budget>,
+    unsent: &Arc<Unsent>,
     tenant: Option<TenantUid>,
     request: &HttpRequest,
     response: HttpResponse,
@@ -51,15 +98,10 @@ pub fn in_pieces(
         Ok(bytes) => bytes,
         Err(body) => return Ok(response.set_body(body)),
     };
-    // What others hold too, as the state does its documents, is not kept by this answer.
-    let held = body.is_unique().then(|| unsent.hold(tenant, body.len()));
-    let held = match held {
-        Some(None) if *request.method() == Method::GET => {
-            return Err(Problem::unread());
-        }
-        Some(held) => held,
-        None => None,
-    };
+    let held = unsent.hold(tenant, &body);
+    if held.is_none() && *request.method() == Method::GET {
+        return Err(Problem::unread());
+    }
     Ok(response.set_body(BoxBody::new(Pieces { left: body, _held: held })))
 }
 
@@ -121,7 +163,7 @@ impl MessageBody for Unheard {
 /// A body that is given piece by piece.
 struct Pieces {
     left: Bytes,
-    _held: Option<Held>,
+    _held: Option<Sent>,
 }
 
 impl MessageBody for Pieces {
@@ -154,15 +196,37 @@ mod tests {
 
     #[actix_rt::test]
     async fn who_asks_for_the_head_alone_has_nothing_read_or_kept_for_them() {
-        let unsent = Arc::new(Budget::new(UNSENT));
+        let unsent = Arc::new(Unsent::new(UNSENT));
         let head = TestRequest::default().method(Method::HEAD).to_http_request();
         let whole = HttpResponse::Ok().body(vec![b'x'; 4 * PIECE_BYTES]);
         let size = whole.body().size();
         let told = in_pieces(&unsent, None, &head, whole).unwrap();
-        assert_eq!((told.body().size(), unsent.all()), (size, 0));
+        assert_eq!((told.body().size(), unsent.budget.all()), (size, 0));
         assert!(to_bytes(told.into_body()).await.unwrap().is_empty());
         let endless = futures_util::stream::repeat(()).map(|()| Ok::<_, Infallible>(Bytes::new()));
         let told = in_pieces(&unsent, None, &head, HttpResponse::Ok().streaming(endless)).unwrap();
         assert!(to_bytes(told.into_body()).await.unwrap().is_empty());
+    }
+
+    #[actix_rt::test]
+    async fn a_document_is_counted_once_whoever_reads_it_and_again_as_another_version() {
+        let unsent = Arc::new(Unsent::new(UNSENT));
+        let one = Some(TenantUid(1));
+        let get = TestRequest::default().to_http_request();
+        let read = |document: &Bytes| {
+            in_pieces(&unsent, one, &get, HttpResponse::Ok().body(document.clone()))
+        };
+        let counted = || unsent.budget.all();
+        let size = UNSENT.of_tenant / 2 + 1;
+        let (old, new) = (Bytes::from(vec![b'o'; size]), Bytes::from(vec![b'n'; size]));
+        let readers: Vec<_> = (0..100).map(|_| read(&old).unwrap()).collect();
+        assert_eq!(counted(), size);
+        assert_eq!(read(&new).unwrap_err().status, 503, "both would be too much for one tenant");
+        assert_eq!(counted(), size);
+        drop(readers);
+        let reader = read(&new).unwrap();
+        assert_eq!(counted(), size);
+        assert_eq!(to_bytes(reader.into_body()).await.unwrap(), new);
+        assert_eq!((counted(), unsent.buffers.len()), (0, 0));
     }
 }

@@ -7,7 +7,7 @@ use super::incoming::UNFINISHED;
 use super::names::KnownNames;
 use super::oauth::UsedAssertions;
 use super::operate::Operations;
-use super::outgoing::UNSENT;
+use super::outgoing::{UNSENT, Unsent};
 use super::problem::Problem;
 use super::rate::Rates;
 use super::request_log::RequestLog;
@@ -51,7 +51,7 @@ pub struct Services {
     /// How often each client asks.
     pub rates: Rates,
     /// Answers that wait for their clients to read them.
-    pub unsent: Arc<Budget>,
+    pub unsent: Arc<Unsent>,
     /// Bodies of requests that are not done with.
     pub unfinished: Arc<Budget>,
     /// Finished exports.
@@ -125,7 +125,7 @@ impl Services {
             is_ready: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             rates: Rates::default(),
-            unsent: Arc::new(Budget::new(UNSENT)),
+            unsent: Arc::new(Unsent::new(UNSENT)),
             unfinished: Arc::new(Budget::new(UNFINISHED)),
             exports: Exports::default(),
             timings: Timings::default(),

@@ -20,7 +20,7 @@ use crate::domain::time::{Timestamp, Version};
 use crate::journal::Journal;
 use crate::store::format::TenantUid;
 use actix::ArbiterHandle;
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -128,6 +128,8 @@ pub struct Directory {
     pub(super) tenants: DashMap<String, TenantHandle>,
     /// Tenants that are being made from others: without name and host, but with records to keep.
     pub(super) forming: DashMap<String, TenantHandle>,
+    /// Names of those that were abandoned and could not be removed.
+    pub(super) left_over: DashSet<String>,
     hosts: DashMap<String, TenantHandle>,
     uids: DashMap<TenantUid, TenantHandle>,
     default: TenantHandle,
@@ -166,6 +168,7 @@ impl Directory {
         let directory = Self {
             tenants: DashMap::new(),
             forming: DashMap::new(),
+            left_over: DashSet::new(),
             hosts: DashMap::new(),
             uids: DashMap::new(),
             default: default.clone(),
@@ -296,10 +299,8 @@ impl Directory {
         seeds: Seeds,
         now: Timestamp,
     ) -> Result<TenantHandle, DirectoryError> {
-        let command = self.creation(definition)?;
-        let made = self.ask_default(caller, provenance, command, now).await?;
-        let tenant = self.adopt(definition, TenantUid(made.get()), Catalog::new());
-        seed(&tenant, seeds, now).await?;
+        let fill = async |tenant: &TenantHandle| Ok(seed(tenant, seeds, now).await?);
+        let (tenant, ()) = self.make(caller, provenance, definition, fill, now).await?;
         Ok(tenant)
     }
 

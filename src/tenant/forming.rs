@@ -1,4 +1,4 @@
-//! Tenants that are being made from others: declared, filled, and only then named.
+//! Tenants that are being made, from nothing or from others: declared, filled, and only then named.
 
 use super::catalog::Catalog;
 use super::directory::{
@@ -21,6 +21,32 @@ pub struct Forming {
 }
 
 impl Directory {
+    /// Makes a tenant: declares it, has `fill` put into it what it needs, and only then lets anybody
+    /// find it. Gives what `fill` gave.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]; nothing is made then.
+    pub async fn make<T>(
+        &self,
+        caller: &Caller,
+        provenance: Provenance,
+        definition: &TenantDefinition,
+        fill: impl AsyncFnOnce(&TenantHandle) -> Result<T, DirectoryError>,
+        now: Timestamp,
+    ) -> Result<(TenantHandle, T), DirectoryError> {
+        let forming = self.form(caller, provenance.clone(), definition, now).await?;
+        match fill(&forming.tenant).await {
+            Ok(filled) => {
+                let tenant = self.complete(caller, provenance, forming, now).await?;
+                Ok((tenant, filled))
+            }
+            Err(error) => {
+                self.abandon(forming, now).await;
+                Err(error)
+            }
+        }
+    }
+
     /// Declares a tenant that is to be filled before anybody finds it.
     ///
     /// # Errors
@@ -35,6 +61,10 @@ impl Directory {
         let Command::CreateResource(mut resource) = self.creation(definition)? else {
             return Err(DirectoryError::InvalidId);
         };
+        // One that could not be removed when it was abandoned is removed by who asks first.
+        if self.left_over.remove(&definition.id).is_some() {
+            self.remove_left_over(&definition.id, now).await?;
+        }
         resource.body = resource.body.with(FORMING, "true");
         let command = Command::CreateResource(resource);
         let made = self.ask_default(caller, provenance, command, now).await?;
@@ -43,11 +73,8 @@ impl Directory {
         Ok(Forming { tenant, definition: definition.clone() })
     }
 
-    /// Lets everybody find a tenant that is whole.
-    ///
-    /// # Errors
-    /// [`DirectoryError`]; it is abandoned then.
-    pub async fn complete(
+    /// Lets everybody find a tenant that is whole, or abandons it.
+    async fn complete(
         &self,
         caller: &Caller,
         provenance: Provenance,
@@ -77,12 +104,13 @@ impl Directory {
         }
     }
 
-    /// Removes a tenant that did not become whole; what cannot be removed now is at the next start.
-    pub async fn abandon(&self, forming: Forming, now: Timestamp) {
+    /// Removes a tenant that did not become whole; what cannot be removed now is when the name is
+    /// wanted again, or at the next start.
+    async fn abandon(&self, forming: Forming, now: Timestamp) {
         let Forming { tenant, definition } = forming;
         tenant.retire().await;
-        if let Err(error) = self.remove_forming(&definition.id, now).await {
-            log::warn!(tenant = definition.id, error:% = error; "a tenant that was not made in full is removed at the next start");
+        if let Err(error) = self.remove_left_over(&definition.id, now).await {
+            log::warn!(tenant = definition.id, error:% = error; "a tenant that was not made in full is removed later");
         }
         self.forming.remove(&definition.id);
     }
@@ -98,6 +126,15 @@ impl Directory {
             self.remove_forming(&resource.id, now).await?;
         }
         Ok(())
+    }
+
+    /// The same, and remembers it for later when that is not possible now.
+    async fn remove_left_over(&self, id: &str, now: Timestamp) -> Result<(), DirectoryError> {
+        let removed = self.remove_forming(id, now).await;
+        if removed.is_err() {
+            self.left_over.insert(id.to_owned());
+        }
+        removed
     }
 
     async fn remove_forming(&self, id: &str, now: Timestamp) -> Result<(), DirectoryError> {

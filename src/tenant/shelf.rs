@@ -142,14 +142,16 @@ impl Shelf {
                 continue;
             }
             let (uid, at) = match listed.get(file.as_str()) {
-                Some((uid, entry)) => (*uid, entry.created),
+                Some((uid, entry)) => (Some(*uid), Some(entry.created)),
                 // Written and not listed yet, or left behind by a crash.
                 None => match snapshot::summary(&self.dir.snapshots().join(&file)) {
-                    Ok(said) => (said.header.uid, said.header.created),
-                    Err(_) => continue,
+                    Ok(said) => (Some(said.header.uid), Some(said.header.created)),
+                    Err(error) if is_missing(&error) => continue,
+                    // It tells nothing: what there is to know of it is its name, and it goes last.
+                    Err(_) => (snapshot::tenant_named_by(&file), None),
                 },
             };
-            if tenant.is_none_or(|wanted| wanted == uid) {
+            if tenant.is_none_or(|wanted| uid == Some(wanted)) {
                 found.push((Reverse(at), file));
             }
         }

@@ -1,6 +1,8 @@
 //! `private_key_jwt` end to end: tokens for assertions, and none for those that prove nothing.
 
 use crate::harness::{Response, Server};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dossier::app::clock;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -84,6 +86,15 @@ fn signed(algorithm: Algorithm, claims: &Value) -> String {
     jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
 }
 
+/// The same with any header, in RS256.
+fn signed_with(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let key = EncodingKey::from_rsa_pem(KEY.as_bytes()).unwrap();
+    let text = format!("{}.{}", part(header), part(claims));
+    let signature = jsonwebtoken::crypto::sign(text.as_bytes(), &key, Algorithm::RS256).unwrap();
+    format!("{text}.{signature}")
+}
+
 #[test]
 fn an_assertion_gets_a_token_once() {
     let bench = Bench::start();
@@ -110,6 +121,9 @@ fn what_proves_nothing_gets_no_token() {
         ("jti", json!("")),
         ("jti", json!(null)),
         ("exp", json!("soon")),
+        ("nbf", json!(now + 3600)),
+        ("nbf", json!("soon")),
+        ("nbf", json!(null)),
     ] {
         let mut claims = bench.claims(&format!("{member} {value}"));
         claims[member] = value.clone();
@@ -125,6 +139,13 @@ fn what_proves_nothing_gets_no_token() {
     let forged = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &good, &hmac).unwrap();
     bench.refused("the public key as a secret", &forged);
     bench.refused("no JWT", "a.b.c");
+    for crit in [json!(["exp"]), json!([]), json!(null)] {
+        let header = json!({ "alg": "RS256", "crit": crit });
+        bench.refused("a header that must be understood", &signed_with(&header, &good));
+    }
+    let mut begun = bench.claims("begun");
+    begun["nbf"] = json!(now - 1);
+    bench.ask(&signed(Algorithm::RS256, &begun)).expect(200);
     bench.ask(&assertion).expect(200);
 }
 

@@ -64,6 +64,16 @@ fn is_problem(response: &Response, status: u16, words: &str) {
 }
 
 #[test]
+fn what_an_answer_is_need_not_be_guessed() {
+    let bench = Bench::start();
+    for target in ["/api/v2/users", "/api/v2/nothing", "/nothing", "/livez", "/openapi", "/ui/"] {
+        for answer in [bench.server.get(target), bench.server.request("GET", target, &[], None)] {
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{target}");
+        }
+    }
+}
+
+#[test]
 fn malformed_json_is_named() {
     let bench = Bench::start();
     let syntax = "Invalid request payload JSON format";

@@ -436,6 +436,13 @@ pub fn decide(
         Command::CreateResource(resource) => resources::create(view, moment, *resource),
         Command::StartJob(new) => jobs::start(view, moment, *new),
         Command::ImportUser(import) => jobs::import(view, moment, *import),
+        Command::Along { main, also } => {
+            let mut outcomes = decide(view, moment, *main)?;
+            for command in also {
+                outcomes.extend(decide(view, moment, command)?);
+            }
+            Ok(outcomes)
+        }
         Command::RedeemTicket { id, patch } => tickets::redeem(view, moment, &id, *patch),
         Command::UpdateResource { kind, id, patch } => {
             resources::update(view, moment, kind, &id, &patch)

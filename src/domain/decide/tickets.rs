@@ -52,6 +52,16 @@ pub(super) fn redeem(
         return Err(missing);
     }
     let mut outcomes = users::update(view, moment, &UserId::trusted(&id_of_user), patch)?;
+    // By a call a password and the mark on the address never change together; by a link they do.
+    if ticket.body.get_bool("mark_email_as_verified") == Some(true) {
+        for outcome in &mut outcomes {
+            if let Outcome::User(document) = outcome {
+                let mut after = document.user();
+                after.profile.email_verified = Some(true);
+                *outcome = users::changed(moment, &user.user(), after);
+            }
+        }
+    }
     outcomes.push(Outcome::ResourceGone(ResourceKind::Ticket, id.to_owned()));
     Ok(outcomes)
 }

@@ -1,6 +1,7 @@
 //! Who asks: from a bearer token or a session of the dashboard to a caller and their quota.
 
 use super::{Call, host_of};
+use crate::domain::document::Document;
 use crate::domain::permit::{Caller, Forbidden};
 use crate::domain::scope::{Scope, Scopes};
 use crate::http::dashboard;
@@ -221,11 +222,14 @@ impl Call {
         })
     }
 
-    /// A token outlives nobody: not the client it was issued to, not the user it speaks for.
+    /// A token outlives nobody: not the client it was issued to, not the user it speaks for. It
+    /// does not speak for a later user of the same id either.
     fn still_there(&self, claims: &Claims) -> Result<(), TokenError> {
         let published = self.tenant.published();
         let is_client_gone = claims.client_id().is_some_and(|id| published.client(id).is_none());
-        let is_user_gone = claims.speaks_for_user() && published.user(&claims.sub).is_none();
+        let is_later = |user: &Document| user.created_at().seconds() > claims.iat;
+        let is_user_gone =
+            claims.speaks_for_user() && published.user(&claims.sub).as_ref().is_none_or(is_later);
         if is_client_gone || is_user_gone {
             return Err(TokenError::Invalid("whom it was issued to is gone"));
         }

@@ -89,6 +89,7 @@ impl Bounds {
             | Command::DeleteResource { .. }
             | Command::StartJob(_)
             | Command::ImportUser(_)
+            | Command::Along { .. }
             | Command::RedeemTicket { .. } => return Err(beyond("anything but metadata")),
         };
         for bag in bags {

@@ -40,17 +40,20 @@ pub(super) async fn open(call: &Call, session: &Session) -> Result<String, Probl
         Pass::Token(claims) => &claims.sub,
     };
     let prefix = refresh_token_prefix(owner);
-    for id in surplus(own(call, &prefix), call.valid_at) {
-        remove(call, id).await?;
-    }
+    let kind = ResourceKind::RefreshToken;
+    let also = surplus(own(call, &prefix), call.valid_at)
+        .into_iter()
+        .map(|id| Command::DeleteResource { kind, id })
+        .collect();
     let cookie = prefix + &random::secret(SECRET_CHARS);
     let resource = Resource {
-        kind: ResourceKind::RefreshToken,
+        kind,
         id: refresh_token_id(&cookie).ok_or_else(Problem::internal)?,
         version: Version::ZERO,
         body: body(session),
     };
-    let command = Command::CreateResource(Box::new(resource));
+    let main = Box::new(Command::CreateResource(Box::new(resource)));
+    let command = Command::Along { main, also };
     call.write_as_server(Channel::Authentication, command).await?;
     Ok(cookie)
 }

@@ -168,7 +168,6 @@ fn file(call: &Call) -> Result<HttpResponse, Problem> {
 /// Headers of everything the dashboard sends.
 fn protect(response: &mut HttpResponse) {
     for (name, value) in [
-        ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),

@@ -5,6 +5,7 @@
 //! | `iss`, `sub` | the client's id |
 //! | `aud` | the issuer, or the token endpoint's address |
 //! | `exp` | ahead, by five minutes at most |
+//! | `nbf` | not ahead, if there |
 //! | `iat` | not ahead; without it, five minutes before `exp` counts |
 //! | `jti` | one this client has not used before |
 //!
@@ -15,8 +16,10 @@
 
 use crate::domain::client::{Client, sha256_hex};
 use crate::domain::credential::{self, Credential};
+use crate::domain::json::Object;
 use crate::domain::time::Timestamp;
 use crate::http::problem::Problem;
+use crate::http::tokens::never_null;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -33,6 +36,9 @@ pub(super) const ALGORITHMS: [&str; 3] = ["RS256", "RS384", "PS256"];
 /// The longest an assertion may live, in seconds (Auth0's limit).
 const MAX_LIFETIME_S: i64 = 300;
 
+/// Levels of JSON in a header, whose members are not looked at.
+const HEAD_DEPTH: usize = 16;
+
 /// The longest `jti`, in bytes.
 const MAX_JTI_BYTES: usize = 255;
 
@@ -46,6 +52,8 @@ struct Claims {
     aud: Audience,
     exp: i64,
     iat: Option<i64>,
+    #[serde(default, deserialize_with = "never_null")]
+    nbf: Option<i64>,
     jti: String,
 }
 
@@ -91,6 +99,9 @@ pub(super) fn verify(
     expected: &Expected<'_>,
 ) -> Result<Proved, &'static str> {
     let head = jsonwebtoken::decode_header(assertion).map_err(|_| "it is no JWT")?;
+    if names_what_is_critical(assertion) {
+        return Err("its header names what must be understood, and nothing of that is");
+    }
     let taken = [Algorithm::RS256, Algorithm::RS384, Algorithm::PS256];
     let (_, name) = taken
         .into_iter()
@@ -113,6 +124,14 @@ pub(super) fn verify(
         id: sha256_hex(&format!("{}\n{}", client.id, claims.jti)),
         until: claims.exp + expected.leeway,
     })
+}
+
+/// Whether the header has `crit`, with whatever value (RFC 7515 §4.1.11).
+fn names_what_is_critical(assertion: &str) -> bool {
+    let head = assertion.split('.').next().unwrap_or_default();
+    let head = URL_SAFE_NO_PAD.decode(head).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    head.and_then(|text| Object::parse(&text, HEAD_DEPTH).ok())
+        .is_none_or(|head| head.contains("crit"))
 }
 
 /// The claims, if this key signed them.
@@ -143,6 +162,9 @@ fn check(claims: &Claims, client: &Client, expected: &Expected<'_>) -> Result<()
     }
     if claims.exp > expected.now.saturating_add(MAX_LIFETIME_S + expected.leeway) {
         return Err("exp must be at most five minutes ahead");
+    }
+    if claims.nbf.is_some_and(|begin| begin > expected.now.saturating_add(expected.leeway)) {
+        return Err("nbf must not lie ahead");
     }
     // Nobody can have used it before the earliest moment at which it can have been made.
     let made = claims.iat.unwrap_or(claims.exp.saturating_sub(MAX_LIFETIME_S));
@@ -181,6 +203,10 @@ impl UsedAssertions {
         most: usize,
     ) -> Result<(), &'static str> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(&tenant) {
+            // Those of tenants that are gone, or were quiet, are let go of with the next new one.
+            all.retain(|_, used| used.values().any(|until| *until > now));
+        }
         let used = all.entry(tenant).or_default();
         if used.len() >= most {
             used.retain(|_, until| *until > now);
@@ -203,7 +229,6 @@ pub(super) fn refused(why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::json::Object;
     use crate::domain::keys::KeyVersions;
     use crate::domain::time::Version;
 
@@ -230,6 +255,17 @@ mod tests {
         assert!(used.insert(1, proved("c", 90), 60, 2).is_ok());
     }
 
+    #[test]
+    fn tenants_of_whom_nothing_is_in_force_are_forgotten() {
+        let used = UsedAssertions::default();
+        assert!(used.use_up(1, proved("a", 50), 10).is_ok());
+        assert!(used.use_up(2, proved("a", 90), 10).is_ok());
+        assert!(used.use_up(3, proved("a", 90), 60).is_ok());
+        let mut left: Vec<u64> = used.0.lock().unwrap().keys().copied().collect();
+        left.sort_unstable();
+        assert_eq!(left, [2, 3]);
+    }
+
     /// Compares claims at the time 1000 with clocks that may differ by 5.
     #[track_caller]
     fn check_times(exp: i64, iat: Option<i64>, remembered: Option<i64>, allowed: bool) {
@@ -244,7 +280,8 @@ mod tests {
             keys: KeyVersions::default(),
         };
         let (iss, sub, jti) = ("c".to_owned(), "c".to_owned(), "1".to_owned());
-        let claims = Claims { iss, sub, aud: Audience::One("us".to_owned()), exp, iat, jti };
+        let claims =
+            Claims { iss, sub, aud: Audience::One("us".to_owned()), exp, iat, nbf: None, jti };
         let expected = Expected { audiences: &["us".to_owned()], now: 1000, leeway: 5, remembered };
         let checked = check(&claims, &client, &expected);
         assert_eq!(checked.is_ok(), allowed, "{exp} {iat:?} {remembered:?} {checked:?}");

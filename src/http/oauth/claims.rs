@@ -115,7 +115,7 @@ pub(super) fn access(
     claims.insert("iss".to_owned(), frame.issuer.into());
     claims.insert("sub".to_owned(), user.id().into());
     claims.insert("aud".to_owned(), audience);
-    claims.insert("iat".to_owned(), frame.now.into());
+    claims.insert("iat".to_owned(), issued_at(frame, user).into());
     claims.insert("exp".to_owned(), frame.valid_at.saturating_add(frame.lifetime).into());
     if !scope.text().is_empty() {
         claims.insert("scope".to_owned(), scope.text().into());
@@ -125,12 +125,18 @@ pub(super) fn access(
     claims
 }
 
+/// When a token of a user was made: not before the user, or it would seem to be of an earlier one
+/// with the same id; so it is only where the clock was set back since.
+fn issued_at(frame: Frame<'_>, user: &Document) -> i64 {
+    frame.now.max(user.created_at().seconds())
+}
+
 /// The claims of an id token.
 pub(super) fn id(frame: Frame<'_>, user: &Document, scope: &Scopes) -> Map<String, Value> {
     let mut claims = profile(user, scope.names("profile"), scope.names("email"));
     claims.insert("iss".to_owned(), frame.issuer.into());
     claims.insert("aud".to_owned(), frame.client_id.into());
-    claims.insert("iat".to_owned(), frame.now.into());
+    claims.insert("iat".to_owned(), issued_at(frame, user).into());
     claims.insert("exp".to_owned(), frame.valid_at.saturating_add(frame.lifetime).into());
     claims.insert("sub".to_owned(), user.id().into());
     claims

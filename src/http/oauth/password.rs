@@ -48,15 +48,17 @@ pub(super) async fn grant(
         return Err(refusal::blocked());
     }
     call.caller = users::caller(&found, client);
-    let user = signed_in(call, &found, plain, stored).await?;
     let may_stay = client.allows_grant(REFRESH);
     let scope = api::for_user(&api.user_scopes(), fields.get("scope"), may_stay);
-    let session = Session { client, user: &user, api: &api, scope: &scope, gty: "password" };
-    let kept = if scope.names("offline_access") {
-        Some(refresh::keep(call, &session).await?)
+    let session = Session { client, user: &found, api: &api, scope: &scope, gty: "password" };
+    let (kept, also) = if scope.names("offline_access") {
+        let (text, commands) = refresh::made(call, &session)?;
+        (Some(text), commands)
     } else {
-        None
+        (None, Vec::new())
     };
+    let user = signed_in(call, &found, plain, stored, also).await?;
+    let session = Session { user: &user, ..session };
     let tokens = users::tokens(call, &session);
     let given = Given { refresh_token: kept.as_deref(), id_token: tokens.id.as_deref() };
     Ok(token::bearer(&tokens.access, tokens.lifetime, &scope, &given))
@@ -108,17 +110,19 @@ async fn find(
     Ok(None)
 }
 
-/// Writes the sign-in down and gives back the user as they are then.
+/// Writes the sign-in down, with what is kept of it, and gives back the user as they are then.
 async fn signed_in(
     call: &Call,
     found: &Document,
     plain: &str,
     stored: String,
+    also: Vec<Command>,
 ) -> Result<Document, Problem> {
     let id = UserId::parse(found.id()).map_err(|_| Problem::internal())?;
     let rehash = rehash(call, plain, &stored).await;
     let renewed = rehash.as_ref().map(|rehash| rehash.to.expose().to_owned());
-    let command = Command::SignIn { id, ip: call.peer(), rehash };
+    let main = Box::new(Command::SignIn { id, ip: call.peer(), rehash });
+    let command = Command::Along { main, also };
     let answer =
         call.write_as_server(Channel::Authentication, command).await.map_err(|problem| {
             // Whoever is gone by now has no password.

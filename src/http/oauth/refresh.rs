@@ -70,8 +70,9 @@ impl Kept {
     }
 }
 
-/// Makes a refresh token for a session and gives its text, once.
-pub(super) async fn keep(call: &Call, session: &Session<'_>) -> Result<String, Problem> {
+/// Makes the text of a refresh token for a session, to be given once, and the commands that keep
+/// it, and end the oldest in its favour, in the change of the sign-in itself.
+pub(super) fn made(call: &Call, session: &Session<'_>) -> Result<(String, Vec<Command>), Problem> {
     let kept = Kept {
         client_id: session.client.id.clone(),
         user_id: session.user.id().to_owned(),
@@ -81,19 +82,19 @@ pub(super) async fn keep(call: &Call, session: &Session<'_>) -> Result<String, P
         created_at: call.valid_at,
         used_at: call.valid_at,
     };
-    for oldest in surplus(own(call, &kept), MAX_FOR_EACH_CLIENT - 1) {
-        remove(call, oldest).await?;
-    }
+    let kind = ResourceKind::RefreshToken;
+    let oldest = surplus(own(call, &kept), MAX_FOR_EACH_CLIENT - 1);
+    let mut commands: Vec<_> =
+        oldest.into_iter().map(|id| Command::DeleteResource { kind, id }).collect();
     let text = refresh_token_prefix(&kept.user_id) + &random::secret(SECRET_CHARS);
     let resource = Resource {
-        kind: ResourceKind::RefreshToken,
+        kind,
         id: refresh_token_id(&text).ok_or_else(Problem::internal)?,
         version: Version::ZERO,
         body: kept.body(),
     };
-    let command = Command::CreateResource(Box::new(resource));
-    call.write_as_server(Channel::Authentication, command).await?;
-    Ok(text)
+    commands.push(Command::CreateResource(Box::new(resource)));
+    Ok((text, commands))
 }
 
 /// The refresh tokens this user has at this client already: when made, and their ids.

@@ -129,24 +129,14 @@ async fn make(
     let (services, caller, now) = (call.services.clone(), call.caller.clone(), call.now);
     let provenance = call.provenance(Channel::Dossier);
     let making = async move {
-        let directory = &services.directory;
-        let forming = directory.form(&caller, provenance.clone(), &definition, now).await?;
-        let fill = async {
+        let fill = async |tenant: &TenantHandle| {
             let secret = || random::secret(SECRET_CHARS);
-            source.copy(&forming.tenant, &secret, now).await.map_err(DirectoryError::from)?;
-            Ok::<_, DirectoryError>(first_client(&forming.tenant, now).await?)
+            source.copy(tenant, &secret, now).await?;
+            Ok(first_client(tenant, now).await?)
         };
-        match fill.await {
-            Ok(client) => {
-                directory.complete(&caller, provenance, forming, now).await?;
-                log::info!(tenant = definition.id, version:% = source.version(); "a tenant was made from another");
-                Ok(client)
-            }
-            Err(error) => {
-                directory.abandon(forming, now).await;
-                Err(error)
-            }
-        }
+        let made = services.directory.make(&caller, provenance, &definition, fill, now).await?;
+        log::info!(tenant = definition.id, version:% = source.version(); "a tenant was made from another");
+        Ok(made.1)
     };
     let made: Result<String, DirectoryError> =
         actix_web::rt::spawn(making).await.map_err(|_| Problem::internal())?;

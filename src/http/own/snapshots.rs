@@ -192,7 +192,6 @@ async fn download(call: Call) -> Result<HttpResponse, Problem> {
     response
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .no_chunking(opened.bytes);
     Ok(response.streaming(whole(opened)))

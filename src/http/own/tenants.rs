@@ -17,7 +17,7 @@ use crate::http::route::Route;
 use crate::http::schema::{self, Extra, Property, Schema, Shape, property};
 use crate::tenant::{
     DEFAULT_TENANT, DirectoryError, Seeds, TenantDefinition, TenantError, TenantHandle, by_server,
-    server_provenance,
+    seed, server_provenance,
 };
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -188,12 +188,20 @@ async fn create(mut call: Call) -> Result<HttpResponse, Problem> {
         global_client_id: random::alphanumeric(32),
         global_client_secret: random::secret(64),
     };
+    let (services, caller, now) = (call.services.clone(), call.caller.clone(), call.now);
     let provenance = call.provenance(Channel::Dossier);
-    let directory = &call.services.directory;
-    let tenant = directory.create(&call.caller, provenance, &definition, seeds, call.now).await?;
-    let client = first_client(&tenant, call.now).await?;
     let mut out = builder(&definition);
-    out.raw("client", &client);
+    // In a task of its own: a caller that goes away leaves no half of a tenant.
+    let making = async move {
+        let fill = async |tenant: &TenantHandle| {
+            seed(tenant, seeds, now).await?;
+            Ok(first_client(tenant, now).await?)
+        };
+        services.directory.make(&caller, provenance, &definition, fill, now).await
+    };
+    let made: Result<_, DirectoryError> =
+        actix_web::rt::spawn(making).await.map_err(|_| Problem::internal())?;
+    out.raw("client", &made?.1);
     Ok(json_answer(StatusCode::CREATED, out.finish()))
 }
 

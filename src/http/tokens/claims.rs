@@ -156,7 +156,7 @@ impl<'de> Deserialize<'de> for Audience {
 
 /// An optional claim may be absent, but `null` is a value of the wrong type. For
 /// `nbf` that is the difference between a check and none.
-fn never_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(in crate::http) fn never_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -13,6 +13,7 @@ mod keyring;
 mod attacks;
 
 pub use cache::{LastToken, TokenCache, Verified};
+pub(super) use claims::never_null;
 pub use claims::{Audience, Claims, Expect};
 pub use keyring::{InvalidKey, KeyRing, SigningKey};
 

@@ -7,7 +7,6 @@ use crate::domain::command::{Command, Field, UserPatch};
 use crate::domain::json::Object;
 use crate::domain::resource::{Resource, ResourceKind};
 use crate::domain::time::Timestamp;
-use crate::domain::user::UserId;
 use crate::http::call::{Call, utf8};
 use crate::http::openapi::detail::{Detail, Takes};
 use crate::http::problem::Problem;
@@ -112,13 +111,6 @@ async fn set_password(mut call: Call) -> Result<HttpResponse, Problem> {
     if !redeem(&call, &ticket, patch).await? {
         return Ok(html(StatusCode::NOT_FOUND, EXPIRED));
     }
-    if ticket.body.get_bool("mark_email_as_verified") == Some(true) {
-        // A password and the mark on the address never change in one command.
-        let id = UserId::trusted(&ticket.body.get_str("user_id").unwrap_or_default());
-        let patch = UserPatch { email_verified: Field::Set(true), ..UserPatch::default() };
-        let command = Command::UpdateUser { id, patch: Box::new(patch) };
-        call.write_as_server(Channel::Authentication, command).await?;
-    }
     Ok(ended(&call, &ticket, "You can now login to the application with the new password."))
 }
 
@@ -200,7 +192,6 @@ fn html(status: StatusCode, content: &str) -> HttpResponse {
             "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body)
 }

@@ -48,6 +48,12 @@ pub fn is_name(name: &str) -> bool {
     })
 }
 
+/// The tenant that a name says a snapshot is of.
+pub fn tenant_named_by(name: &str) -> Option<TenantUid> {
+    let (uid, _) = name.split_once('-').filter(|_| is_name(name))?;
+    uid.parse().ok().map(TenantUid)
+}
+
 /// No name is longer: two numbers of 64 bits and one of 32, two dashes and the ending.
 const MAX_NAME_BYTES: usize = 20 + 1 + 20 + 1 + 10 + ENDING.len();
 

@@ -81,6 +81,26 @@ fn files_come_youngest_first_and_page_by_page() {
     assert_eq!(names(None, usize::MAX, 9), (vec![], 5));
 }
 
+#[test]
+fn a_file_that_tells_nothing_and_is_not_listed_is_told_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = shelf(&folder);
+    write(&shelf, 3, 7);
+    for file in ["3-9.snap", "4-1.snap"] {
+        std::fs::write(shelf.dir.snapshots().join(file), b"what a bad disk left").unwrap();
+    }
+    let names = |uid: Option<u64>, skip, take| {
+        let (found, total) = shelf.page(uid.map(TenantUid), skip, take).unwrap();
+        (found.into_iter().map(|one| (one.file, one.said.is_ok())).collect::<Vec<_>>(), total)
+    };
+    let (good, bad) = (("3-7.snap".to_owned(), true), |file: &str| (file.to_owned(), false));
+    let all = vec![good.clone(), bad("3-9.snap"), bad("4-1.snap")];
+    assert_eq!(names(None, 0, 9), (all, 3), "last, for nobody knows of when they are");
+    assert_eq!(names(None, 2, 9), (vec![bad("4-1.snap")], 3));
+    assert_eq!(names(Some(3), 0, 9), (vec![good, bad("3-9.snap")], 2));
+    assert!(!shelf.one("3-9.snap").unwrap().is_listed);
+}
+
 #[actix::test]
 async fn a_flipped_bit_is_found_and_known_from_then_on() {
     let folder = tempfile::tempdir().unwrap();

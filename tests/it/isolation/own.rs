@@ -2,13 +2,15 @@
 //! users themselves, at the user's own and at somebody else's profile.
 
 use super::{Bench, name, named, routes};
-use crate::harness::house::{JSON, claims};
+use crate::harness::house::{House, JSON, NOW, claims};
 use actix_rt::System;
 use dossier::domain::scope::Scope;
 use dossier::http::route::Access;
 use dossier::http::tokens::Audience;
+use dossier::journal::testing::SimDisk;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A request about a user, and the scopes each of which is enough for that user to ask it.
 struct Own {
@@ -275,6 +277,55 @@ fn only_a_token_of_the_account_itself_proves_it() {
             assert!(proof.is_empty() || !told.contains(&proof), "{what} is told: {told}");
             assert_eq!(bench.state().await, before, "{what}");
         }
+    });
+}
+
+#[test]
+fn a_token_does_not_speak_for_a_later_user_of_the_same_id() {
+    System::new().block_on(async {
+        let house = House::open(&SimDisk::new()).await;
+        let user = r#"{"connection":"Username-Password-Authentication","user_id":"one","email":"a@b.example"}"#;
+        let target = "/api/v2/users/auth0%7Cone";
+        let read = async |iat: i64| {
+            let mut claims = claims(house.tenant(), READ);
+            "auth0|one".clone_into(&mut claims.sub);
+            claims.gty = None;
+            claims.iat = iat;
+            let bearer = format!("Bearer {}", house.sign(house.tenant(), &claims));
+            house.ask("localhost", "GET", target, &[("Authorization", &bearer)], "").await.0
+        };
+        let made = NOW.seconds();
+        assert_eq!(house.send("POST", "/api/v2/users", user).await.0, 201);
+        assert_eq!(read(made).await, 200);
+        assert_eq!(house.send("DELETE", target, "").await.0, 204);
+        assert_eq!(read(made).await, 401);
+        house.clocks.pass(Duration::from_secs(2));
+        assert_eq!(house.send("POST", "/api/v2/users", user).await.0, 201);
+        assert_eq!(read(made).await, 401, "somebody else has that id now");
+        assert_eq!(read(made + 2).await, 200);
+    });
+}
+
+#[test]
+fn who_was_made_before_the_clock_was_set_back_is_let_in_all_the_same() {
+    System::new().block_on(async {
+        let house = House::open(&SimDisk::new()).await;
+        let user = r#"{"connection":"Username-Password-Authentication","email":"a@b.example","password":"Correct-Horse-9"}"#;
+        let (_, user) = house.send("POST", "/api/v2/users", user).await;
+        let client = r#"{"name":"app","grant_types":["password"]}"#;
+        let (_, client) = house.send("POST", "/api/v2/clients", client).await;
+        house.clocks.set(-3600);
+        let body = json!({
+            "grant_type": "password", "username": "a@b.example", "password": "Correct-Horse-9",
+            "client_id": client["client_id"], "client_secret": client["client_secret"],
+        });
+        let (status, told) =
+            house.ask("localhost", "POST", "/oauth/token", &[JSON], &body.to_string()).await;
+        assert_eq!(status, 200, "{told}");
+        let bearer = format!("Bearer {}", told["access_token"].as_str().unwrap());
+        let target = format!("/api/v2/users/{}", user["user_id"].as_str().unwrap());
+        let headers = [("Authorization", bearer.as_str())];
+        assert_eq!(house.ask("localhost", "GET", &target, &headers, "").await.0, 200);
     });
 }
 

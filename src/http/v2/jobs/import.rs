@@ -76,6 +76,10 @@ fn rows(file: &Bytes, depth: usize) -> Option<String> {
     (Kind::of(&rows) == Kind::Array).then(|| rows.into_owned())
 }
 
+/// The parts that are read. Others are passed over.
+const MEMBERS: [&str; 5] =
+    ["users", "connection_id", "upsert", "external_id", "send_completion_email"];
+
 /// What the parts say.
 struct Form {
     users: Bytes,
@@ -86,6 +90,15 @@ struct Form {
 
 impl Form {
     fn of(parts: &[(String, Bytes)]) -> Result<Self, Problem> {
+        // Which of two counts would be a guess, and another one elsewhere.
+        let is_twice = |(at, (name, _)): &(usize, &(String, Bytes))| {
+            MEMBERS.contains(&name.as_str())
+                && parts.iter().skip(at + 1).any(|(own, _)| own == name)
+        };
+        if let Some((_, (name, _))) = parts.iter().enumerate().find(is_twice) {
+            let detail = format!("Duplicate property: {name}");
+            return Err(Problem::body(schema::message(&detail, "", "")));
+        }
         let part = |name: &str| parts.iter().find(|(own, _)| own == name).map(|(_, bytes)| bytes);
         let text = |name: &str| match part(name).map(|bytes| std::str::from_utf8(bytes)) {
             None => Ok(None),
@@ -166,6 +179,11 @@ mod tests {
         check(&[("users", "[]"), id], "");
         check(&[("users", "[]"), id, ("upsert", "true"), ("external_id", "")], "");
         check(&[id], "Must provide 'users' file as multipart part.");
+        for twice in [("users", "[1]"), ("connection_id", "con_0123456789abcdEE")] {
+            let (name, _) = twice;
+            let text = format!("Payload validation error: 'Duplicate property: {name}'.");
+            check(&[("users", "[]"), id, twice], &text);
+        }
         check(&[("users", ""), id], "Users file must not be empty.");
         check(&[("users", "[]")], "Must provide 'connection_id' as multipart part.");
         check(

@@ -39,8 +39,7 @@ pub(in super::super) async fn create(mut call: Call) -> Result<HttpResponse, Pro
     tickets::has_address(&user)?;
     let ticket = tickets::Ticket::new(Purpose::VerifyEmail, &user, tickets::DEFAULT_TTL, &call);
     let token = ticket.token.clone();
-    let resource = Box::new(ticket.into_resource());
-    call.write_as_server(Channel::V2, Command::CreateResource(resource)).await?;
+    let kept = Command::CreateResource(Box::new(ticket.into_resource()));
     let mut body = Builder::new();
     body.string("ticket", &token);
     put_starter(&mut body, &call);
@@ -52,7 +51,8 @@ pub(in super::super) async fn create(mut call: Call) -> Result<HttpResponse, Pro
         input: None,
         valid_from: call.valid_at,
     };
-    let answer = call.write(Channel::V2, Command::StartJob(Box::new(job))).await?;
+    let main = Box::new(Command::StartJob(Box::new(job)));
+    let answer = call.write(Channel::V2, Command::Along { main, also: vec![kept] }).await?;
     let job = answer
         .change
         .as_ref()
