@@ -95,7 +95,7 @@ async fn renew(
             && entries.iter().all(|entry| {
                 entry.version >= since && (shared.fixed_lsn.is_some() || entry.lsn >= sealed.get())
             });
-        if is_young || version == Version::ZERO {
+        if is_young {
             return Ok(());
         }
         dump_anew(shared, manifest, tenant).await?;

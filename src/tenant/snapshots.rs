@@ -470,7 +470,8 @@ fn is_wanted(
     let is_pinned = entries.get(1).is_none_or(|older| older.version != version)
         && shared.journal.stats().segments > 1
         && manifest.holding_back([uid]).contains(&uid);
-    version != Version::ZERO && (!is_kept || (is_pinned && !is_urgent))
+    // A tenant in which nothing was ever changed is worth one only if it holds the journal back.
+    (version != Version::ZERO && !is_kept) || (is_pinned && !is_urgent)
 }
 
 /// Dumps a tenant whether it changed or not.

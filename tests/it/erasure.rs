@@ -1,9 +1,18 @@
 //! Who is erased is in no file any more, whatever happens in between.
 
 use crate::harness::{Server, Setup, until};
+use dossier::app::open::open;
+use dossier::config::Settings;
+use dossier::domain::change::{Change, Outcome};
+use dossier::domain::json::Object;
+use dossier::domain::resource::{Resource, ResourceKind};
+use dossier::domain::time::Timestamp;
+use dossier::store::format::{TenantUid, encode_change};
+use dossier::tenant::server_provenance;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const OWN: &str = "/dossier/v1/users";
 
@@ -110,6 +119,37 @@ fn an_erasure_survives_a_crash_and_the_loss_of_the_history() {
         server.restart();
         check_tombstone(&server, &id);
     }
+}
+
+/// A tenant as a crash left it before tenants were made whole: it is there, and has no change of its own.
+fn half_made(data: &Path) {
+    let mut settings = Settings::default();
+    data.clone_into(&mut settings.storage.data_dir);
+    let opened = open(&settings).unwrap();
+    let version = opened.restored.states[&TenantUid::DEFAULT].view().version.next();
+    let body = Object::parse(r#"{"domains":[],"compat":"lenient"}"#, 2).unwrap();
+    let (kind, id) = (ResourceKind::Tenant, "half".to_owned());
+    let change = Change {
+        version,
+        at: Timestamp::from_millis(1_790_000_000_000),
+        provenance: server_provenance(),
+        outcomes: vec![Outcome::Resource(Arc::new(Resource { kind, id, version, body }))],
+    };
+    opened.journal.append(0, encode_change(TenantUid::DEFAULT, &change)).unwrap();
+    opened.journal.flush().unwrap();
+}
+
+#[test]
+fn a_tenant_without_a_change_of_its_own_holds_no_erasure_up() {
+    let mut server = Server::start();
+    let id = plant(&server);
+    server.kill9();
+    let folder = server.into_folder();
+    half_made(&folder.path().join("data"));
+    let server = Server::on(folder, Setup::default());
+    server.get("/dossier/v1/tenants/half").expect(200);
+    erase(&server, &id);
+    until_gone(&server);
 }
 
 #[test]
