@@ -7,6 +7,7 @@ pub mod clock;
 pub mod declare;
 mod expire;
 pub mod keys;
+mod listen;
 pub mod logging;
 pub mod memory;
 pub mod open;

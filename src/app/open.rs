@@ -223,7 +223,7 @@ pub fn start_tenants(
         mailbox: settings.actor.mailbox,
         reply_timeout: settings.actor.reply_timeout,
         in_flight_bytes: usize::try_from(settings.actor.in_flight_bytes).unwrap_or(usize::MAX),
-        workers: super::serve::threads(settings.server.workers),
+        workers: super::listen::threads(settings.server.workers),
     };
     Arc::new(Directory::start(
         states,

@@ -6,9 +6,9 @@
 //! client disconnect (2 s), then closes.
 
 use super::budget::{Held, Limits};
+use super::outgoing;
 use super::problem::Problem;
 use super::reading::Door;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -148,7 +148,10 @@ impl Incoming {
             return response;
         }
         response.head_mut().set_connection_type(ConnectionType::Close);
-        response.map_body(|_, body| BoxBody::new(LeftUnread { body, _payload: payload }))
+        // As long as its body is held, and not finished, actix says `Connection: close` and means
+        // it; of one that was dropped it would go on to discard whatever comes in chunks, for as
+        // long as it comes.
+        response.map_body(|_, body| outgoing::keeping(body, payload))
     }
 }
 
@@ -238,27 +241,4 @@ async fn throw_away(payload: &mut Body) -> bool {
         true
     };
     tokio::time::timeout(THROWING_AWAY, read).await.unwrap_or(false)
-}
-
-/// The body of an answer to a request whose own body is left unread. As long as that is held, and
-/// not finished, actix says `Connection: close` and means it; of one that was dropped it would go
-/// on to discard whatever comes in chunks, for as long as it comes.
-struct LeftUnread {
-    body: BoxBody,
-    _payload: Body,
-}
-
-impl MessageBody for LeftUnread {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_next(cx)
-    }
 }

@@ -114,20 +114,23 @@ pub fn until_sent(working: Option<Working>, response: HttpResponse) -> HttpRespo
         BodySize::Stream => false,
     };
     match working {
-        Some(working) if !is_small => {
-            response.map_body(|_, body| BoxBody::new(Sending { body, _working: working }))
-        }
+        Some(working) if !is_small => response.map_body(|_, body| keeping(body, working)),
         Some(_) | None => response,
     }
 }
 
-/// A body with the request it answers.
-struct Sending {
+/// A body that keeps something until it is dropped.
+struct Keeping<T> {
     body: BoxBody,
-    _working: Working,
+    _kept: T,
 }
 
-impl MessageBody for Sending {
+/// Has a body keep something until it is dropped.
+pub fn keeping<T: Unpin + 'static>(body: BoxBody, kept: T) -> BoxBody {
+    BoxBody::new(Keeping { body, _kept: kept })
+}
+
+impl<T: Unpin> MessageBody for Keeping<T> {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
