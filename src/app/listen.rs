@@ -2,7 +2,7 @@
 
 use super::open::Opened;
 use super::tls::{self, DevelopmentTls, Made};
-use super::{AppError, clock};
+use super::{AppError, clock, descriptors};
 use crate::config::{Settings, TlsMode};
 use crate::http::dispatch::dispatch;
 use crate::http::incoming::LastRequest;
@@ -38,6 +38,9 @@ pub(super) fn threads(wanted: usize) -> usize {
 /// How long a client may take nothing of what was sent to it; then the system ends the connection.
 const UNREAD_LIMIT_MS: u32 = 30_000;
 
+/// How many connections may wait to be taken; the system may allow fewer.
+const BACKLOG: i32 = 2048;
+
 /// Listens on an address; connections whose clients take nothing are cut off by the system.
 ///
 /// # Errors
@@ -45,6 +48,10 @@ const UNREAD_LIMIT_MS: u32 = 30_000;
 pub(super) fn bind(address: &str) -> Result<TcpListener, AppError> {
     let listener = TcpListener::bind(address)
         .map_err(|source| AppError::Bind { address: address.to_owned(), source })?;
+    // What comes at once waits here for a worker; the standard library asks for few.
+    if let Err(error) = rustix::net::listen(&listener, BACKLOG) {
+        log::warn!(error:% = error; "fewer connections may wait to be taken");
+    }
     // Every connection has it from its listener. What actix asks a body for waits until there is
     // space in the socket, so nobody here could notice.
     if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&listener, UNREAD_LIMIT_MS) {
@@ -101,9 +108,10 @@ pub(super) fn http_server(
         let address = local_address(address);
         move |source| AppError::Bind { address, source }
     };
+    let workers = threads(settings.server.workers);
     let builder = Server::build()
-        .workers(threads(settings.server.workers))
-        .max_concurrent_connections(settings.server.max_connections)
+        .workers(workers)
+        .max_concurrent_connections(connections(settings, workers))
         .shutdown_timeout(settings.server.shutdown_grace.as_secs())
         .disable_signals();
     let protocol = Protocol {
@@ -141,6 +149,17 @@ pub(super) fn http_server(
             .map_err(failed(listener))?;
     }
     Ok(builder.run())
+}
+
+/// How many connections each worker may have: what is set, unless descriptors are short.
+fn connections(settings: &Settings, workers: usize) -> usize {
+    let (wanted, descriptors) = (settings.server.max_connections, descriptors::limit());
+    let allowed = descriptors::connections(wanted, workers, descriptors);
+    if allowed < wanted {
+        log::warn!(workers, wanted, allowed, descriptors = descriptors.unwrap_or_default();
+            "each worker may have fewer connections than server.max_connections, so that descriptors are left for files; raise the limit (ulimit -n) for more");
+    }
+    allowed
 }
 
 /// How a connection is served, whatever it goes over.

@@ -5,6 +5,7 @@ mod certificate;
 pub mod check;
 pub mod clock;
 pub mod declare;
+mod descriptors;
 mod expire;
 pub mod keys;
 mod listen;

@@ -5,7 +5,7 @@ use super::listen::{bind, http_server, listen_securely, local_address, threads};
 use super::open::{self, Opened};
 use super::operate::{Operator, Reload, snapshot_settings};
 use super::tls::Made;
-use super::{AppError, clock, declare, expire, logging, memory, space};
+use super::{AppError, clock, declare, descriptors, expire, logging, memory, space};
 use crate::config::{Durability, Loaded, OnIoError, Settings, StorageMode};
 use crate::http::dashboard::{Dashboard, assets, first_link};
 use crate::http::operate::{OperationFailed, Operations};
@@ -53,6 +53,7 @@ pub async fn serve(
     let hangup = signal(SignalKind::hangup()).map_err(AppError::Server)?;
     let user = signal(SignalKind::user_defined1()).map_err(AppError::Server)?;
     logging::start(settings.log.level, settings.log.format);
+    descriptors::raise();
     // Whatever is made from here on is for its owner alone, also by libraries that do not say so.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     refuse_open_test_mode(&settings)?;

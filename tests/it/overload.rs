@@ -66,6 +66,35 @@ fn create(server: &Server) -> String {
 }
 
 #[test]
+fn connections_never_take_the_descriptors_that_files_need() {
+    let server = Setup::default().descriptors(256).set("snapshot.interval=0s").start();
+    let headers = [("Authorization", server.admin()), ("Content-Type", "application/json")];
+    let mut own = server.connect();
+    let mut ask = |method: &str, target: &str, body: Option<&[u8]>| {
+        own.send(method, target, &headers, body).unwrap()
+    };
+    ask("GET", "/api/v2/users", None).expect(200);
+    // More than there are descriptors: those that find no place wait at the door.
+    let crowd: Vec<_> = (0..400).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    for number in 0..5 {
+        let body = format!(r#"{{"email":"u{number}@example.com"}}"#);
+        let made = ask("POST", "/api/v2/users", Some(body.as_bytes())).expect(201).json();
+        let id = made["user_id"].as_str().unwrap().replace('|', "%7C");
+        ask("POST", "/dossier/v1/snapshots", Some(b"{}")).expect(200);
+        ask("GET", &format!("/dossier/v1/users/{id}/history"), None).expect(200);
+    }
+    let ready = ask("GET", "/readyz", None).expect(200).json();
+    assert_eq!(ready["history"], "ok");
+    let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
+    assert!(open <= 192, "{open} of 256 descriptors are in use");
+    drop(crowd);
+    until("a new connection is served", || {
+        (server.get("/api/v2/users").status == 200).then_some(())
+    });
+    assert!(server.log().contains("ulimit -n"), "{}", server.log());
+}
+
+#[test]
 fn five_hundred_slow_heads_keep_nobody_else_waiting() {
     let server = patient().set("server.head_timeout=2s").start();
     let target = create(&server);

@@ -19,6 +19,7 @@ pub(crate) struct Setup {
     config: Option<String>,
     sets: Vec<String>,
     env: Vec<(String, PathBuf)>,
+    descriptors: Option<u32>,
 }
 
 impl Setup {
@@ -37,6 +38,12 @@ impl Setup {
     /// One variable of the environment, which holds a path; without, there are none.
     pub(crate) fn env(mut self, name: &str, path: &Path) -> Self {
         self.env.push((name.to_owned(), path.to_owned()));
+        self
+    }
+
+    /// How many descriptors the process may have.
+    pub(crate) fn descriptors(mut self, limit: u32) -> Self {
+        self.descriptors = Some(limit);
         self
     }
 
@@ -274,7 +281,15 @@ pub(crate) fn program() -> PathBuf {
 /// Starts the program and reads the line that says it is ready.
 fn spawn(folder: &Path, setup: &Setup, listen: &str) -> Result<(Child, Value), ExitStatus> {
     let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-    let mut command = Command::new(program());
+    let mut command = match setup.descriptors {
+        None => Command::new(program()),
+        Some(limit) => {
+            let mut shell = Command::new("/bin/sh");
+            let script = format!(r#"ulimit -n {limit} && exec "$0" "$@""#);
+            shell.arg("-c").arg(script).arg(program());
+            shell
+        }
+    };
     command
         .args(["serve", "-o", "json", "--listen", listen, "--data-dir"])
         .arg(folder.join("data"))
