@@ -130,7 +130,8 @@ sections! {
         public_url: String = text "", live;
         /// Threads that serve requests.
         workers: usize = count "0" ["threads"] "1" to "256" zero "one for each CPU core", restart;
-        /// Open connections for each worker; more wait in the system's queue.
+        /// Open connections for each worker, fewer where descriptors are short (`ulimit -n`); more
+        /// wait in the system's queue.
         max_connections: usize = count "10000" ["connections"] "1" to "1000000", restart;
         /// How long an idle connection stays open.
         keep_alive: Duration = duration "30s" "1s" to "2h" zero "close after each answer", restart;
